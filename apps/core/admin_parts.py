@@ -1,0 +1,155 @@
+"""Small parts that admin pages are made of: links, badges, tables, documents as text and as a form field."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib.admin.utils import quote
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.forms.fields import InvalidJSONInput
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from apps.core.text import text_problem
+
+MOST_CHARACTERS = 1_000_000
+DEEPEST = 60
+NOTHING = "-"
+
+GOOD, BAD, WAITING, ACTIVE = "success", "danger", "warning", "info"
+
+
+def link_to(row: models.Model | None, text: str = "") -> str:
+    """A link to the row's admin page, by default with its name; plain text where it has no page, `-` for None."""
+    if row is None:
+        return NOTHING
+    meta = row._meta
+    try:
+        url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[quote(row.pk)])
+    except NoReverseMatch:
+        return text or str(row)
+    return format_html('<a class="text-link" href="{}">{}</a>', url, text or str(row))
+
+
+def link_to_list(model: type[models.Model], text: str, **filters: object) -> SafeString:
+    """A link to the model's list, narrowed by lookups (`stream__id__exact=7`)."""
+    url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    return format_html('<a class="text-link" href="{}?{}">{}</a>', url, urlencode(filters), text)
+
+
+def badge(field: str, colours: Mapping[str, str]) -> Callable[[Any, models.Model], str]:
+    """A list column that shows a state as a coloured word; states without colour stay grey."""
+
+    @display(description=field, ordering=field, label={_words(value): colour for value, colour in colours.items()})
+    def shown(_admin: Any, row: models.Model) -> str:
+        return _words(getattr(row, field))
+
+    return shown
+
+
+def _words(value: str) -> str:
+    return value.replace("_", " ")
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> str:
+    """A small table; `empty` is said where there are no rows."""
+    cells = [format_html_join("", "<td>{}</td>", ((cell,) for cell in row)) for row in rows]
+    if not cells:
+        return empty
+    head = format_html_join("", '<th scope="col">{}</th>', ((one,) for one in heads))
+    body = format_html_join("", "<tr>{}</tr>", ((row,) for row in cells))
+    return format_html('<table class="sf-table"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>', head, body)
+
+
+def verdict(text: str, *, good: bool) -> SafeString:
+    """A sentence in the colour of its news."""
+    return format_html('<span class="{}">{}</span>', "sf-good" if good else "sf-bad", text)
+
+
+def as_text(document: object) -> str:
+    """JSON as people read it."""
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def as_code(document: object) -> SafeString:
+    """JSON as a block of monospace text."""
+    return format_html('<pre class="sf-code">{}</pre>', as_text(document))
+
+
+def problem_lines(problems: Mapping[str, Sequence[str]]) -> list[str]:
+    """One line per problem, with its place in front."""
+    return [f"{place}: {message}" for place, messages in problems.items() for message in messages]
+
+
+def read_document(text: str) -> Any:
+    """The JSON value of a text. Raises ValidationError with the place for what no document may hold:
+
+    broken JSON, a key twice in an object, NaN and Infinity, more than 60 levels, NUL and other control characters,
+    lone surrogates, more than a million characters.
+    """
+    if len(text) > MOST_CHARACTERS:
+        raise ValidationError(f"This is too long: at most {MOST_CHARACTERS:,} characters are accepted.")
+    try:
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        raise ValidationError(f"Line {error.lineno}, column {error.colno}: {error.msg}.") from error
+    except RecursionError as error:
+        raise ValidationError(f"This is nested more than {DEEPEST} levels deep.") from error
+    except ValueError as error:
+        raise ValidationError(str(error)) from error
+    _check_values(value)
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"The key {twice!r} occurs twice in one object.")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON.")
+
+
+def _check_values(value: object) -> None:
+    waiting: list[tuple[object, int]] = [(value, 1)]
+    while waiting:
+        one, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise ValidationError(f"This is nested more than {DEEPEST} levels deep.")
+        if isinstance(one, str) and (problem := text_problem(one, max_length=MOST_CHARACTERS)):
+            raise ValidationError(problem)
+        if isinstance(one, Mapping):
+            waiting += [(part, depth + 1) for pair in one.items() for part in pair]
+        elif isinstance(one, list):
+            waiting += [(part, depth + 1) for part in one]
+
+
+class DocumentField(forms.JSONField):
+    """A JSON document as monospace text. What was entered is kept as it was written when it is refused."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        attrs = {"class": "sf-code", "rows": 28, "spellcheck": "false"}
+        super().__init__(**{"widget": UnfoldAdminTextareaWidget(attrs=attrs), **kwargs})
+
+    def to_python(self, value: Any) -> Any:
+        if value in self.empty_values or not isinstance(value, str):
+            return None if value in self.empty_values else value
+        return read_document(value)
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        return None if data is None else InvalidJSONInput(data)
+
+    def prepare_value(self, value: Any) -> Any:
+        return value if isinstance(value, InvalidJSONInput) else as_text(value)

@@ -1,0 +1,64 @@
+"""Base models without domain words."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Self
+
+from django.db import models
+
+from apps.core import clock
+
+
+def canonical_json(value: Any) -> bytes:
+    """One byte string per JSON value: sorted keys, no spaces, UTF-8. What hashes are taken over."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of the canonical JSON, in hex (64 characters)."""
+    return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+class KeyedVersionQuerySet(models.QuerySet["KeyedVersion"]):
+    def current(self, key: str) -> Any:
+        """The newest version of a key, or None."""
+        return self.filter(key=key).order_by("-n").first()
+
+
+class KeyedVersion(models.Model):
+    """An immutable version of a configuration document: forms, SLA policies, calendars, approval policies.
+
+    `(key, n)` names it for ever, so process caches by id are never stale. Saving a changed row is refused.
+    """
+
+    key = models.SlugField(max_length=80)
+    n = models.PositiveIntegerField()
+    document = models.JSONField()
+    hash = models.CharField(max_length=64)
+    created_at = models.DateTimeField(default=clock.now)
+    created_by = models.CharField(max_length=64, blank=True)  # a plain value (`user:7`): people stand above
+
+    objects = KeyedVersionQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.key} v{self.n}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise TypeError(f"{self} is immutable; freeze a new version instead")
+        super().save(*args, **kwargs)
+
+    @classmethod
+    def freeze(cls, key: str, document: dict[str, Any], *, created_by: str = "") -> Self:
+        """The newest version if it already says the same, else a new one. The caller has checked the document."""
+        manager: Any = cls._default_manager
+        newest = manager.current(key)
+        if newest is not None and newest.hash == digest(document):
+            return newest
+        n = 1 if newest is None else newest.n + 1
+        return manager.create(key=key, n=n, document=document, hash=digest(document), created_by=created_by)
