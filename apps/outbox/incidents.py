@@ -1,0 +1,38 @@
+"""Incidents: something needs an operator, said once, in the stream it concerns."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from apps.outbox.enums import IncidentEvent
+from apps.outbox.models import Incident, Stream
+from apps.outbox.publish import SYSTEM, NewEvent
+
+DETAIL_LENGTH = 500
+
+
+def open_incident(stream: Stream, *, kind: str, key: str, detail: str, at: datetime) -> list[NewEvent]:
+    """Opens the incident unless the same one is open; returns the event to publish (none if it was open already).
+
+    The stream is locked by the caller. `detail` is for operators: steps, guards, reasons; never a form's values.
+    """
+    incident, created = Incident.objects.get_or_create(
+        stream=stream,
+        kind=kind,
+        key=key,
+        status=Incident.Status.OPEN,
+        defaults={"detail": detail[:DETAIL_LENGTH], "opened_at": at},
+    )
+    if not created:
+        return []
+    data = {"incident": incident.pk, "kind": kind, "key": key}
+    return [NewEvent(type=IncidentEvent.OPENED, actor=SYSTEM, at=at, data=data)]
+
+
+def resolve_incidents(stream: Stream, *, kind: str, key: str, actor: str, at: datetime) -> list[NewEvent]:
+    """Resolves the open incidents of this kind and key; returns their events to publish."""
+    rows = list(Incident.objects.filter(stream=stream, kind=kind, key=key, status=Incident.Status.OPEN))
+    for row in rows:
+        row.status, row.resolved_at = Incident.Status.RESOLVED, at
+        row.save(update_fields=["status", "resolved_at"])
+    return [NewEvent(type=IncidentEvent.RESOLVED, actor=actor, at=at, data={"incident": row.pk}) for row in rows]

@@ -1,0 +1,178 @@
+"""From committed events to deliveries to subscribers.
+
+The sequencer gives committed events their place in the global feed and fans them out; workers claim deliveries under
+a lease. Celery and Redis only decide how soon this runs: everything it needs to know is in the database.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from django.db import transaction
+from django.db.models import DateTimeField, Exists, ExpressionWrapper, F, OuterRef, Q, Value
+from django.db.models.functions import Now
+
+from apps.core import clock
+from apps.core.locks import lock_rows, try_advisory_lock
+from apps.outbox.incidents import open_incident
+from apps.outbox.models import Delivery, Event, FeedHead
+from apps.outbox.publish import lock_streams, publish
+from apps.outbox.subscribers import Subscriber, table
+
+log = structlog.get_logger(__name__)
+
+BATCH = 500
+CLAIM = 50
+LEASE = timedelta(seconds=60)
+MAX_ATTEMPTS = 8
+LONGEST_PAUSE_S = 600
+PENDING, DONE, DEAD = Delivery.Status.PENDING, Delivery.Status.DONE, Delivery.Status.DEAD
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """What one run of the relay did: events placed in the feed, deliveries made, attempts that failed."""
+
+    placed: int = 0
+    delivered: int = 0
+    failed: int = 0
+
+    def __add__(self, other: Round) -> Round:
+        return Round(
+            placed=self.placed + other.placed,
+            delivered=self.delivered + other.delivered,
+            failed=self.failed + other.failed,
+        )
+
+
+def run_relay(*, rounds: int = 200) -> Round:
+    """Places and delivers until nothing is due or `rounds` are used up. Any number may run side by side."""
+    total = Round()
+    for _ in range(rounds):
+        step = Round(placed=place_events()) + deliver_due()
+        total += step
+        if step == Round():
+            break
+    return total
+
+
+@transaction.atomic
+def place_events() -> int:
+    """Gives up to 500 committed events their positions, without gap, and one delivery per subscriber; the sequencer.
+
+    Only one transaction at a time places (advisory lock; another call returns 0 at once). An event that commits late
+    gets a later position, so a reader who polls by position sees it. Within a stream the order is that of `seq`.
+    """
+    if not try_advisory_lock("outbox.sequencer"):
+        return 0
+    events = list(Event.objects.filter(position__isnull=True).order_by("id")[:BATCH])
+    if not events:
+        return 0
+    head = _feed_head()
+    for event in events:
+        head.position += 1
+        event.position = head.position
+    Event.objects.bulk_update(events, ["position"])
+    head.save(update_fields=["position"])
+    Delivery.objects.bulk_create(
+        [_delivery(event, name) for event in events for name in table().by_type.get(event.type, ())]
+    )
+    return len(events)
+
+
+def _feed_head() -> FeedHead:
+    rows = lock_rows(FeedHead.objects.all())
+    return rows[0] if rows else FeedHead.objects.create()
+
+
+def _delivery(event: Event, subscriber: str) -> Delivery:
+    return Delivery(event=event, subscriber=subscriber, stream_id=event.stream_id, position=event.position)
+
+
+def fan_out(delivery: Delivery, names: list[str]) -> None:
+    """Further deliveries of the same event (one per mailbox, one per endpoint), each with its own retries; once."""
+    Delivery.objects.bulk_create([_delivery(delivery.event, name) for name in names], ignore_conflicts=True)
+
+
+def deliver_due() -> Round:
+    """Claims what is due and hands each delivery to its subscriber."""
+    outcomes = [_deliver(delivery) for delivery in _claim()]
+    return Round(delivered=outcomes.count(True), failed=outcomes.count(False))
+
+
+@transaction.atomic
+def _claim() -> list[Delivery]:
+    """Up to 50 deliveries under a fresh lease: of each stream and subscriber only the first that is pending."""
+    earlier = Delivery.objects.filter(
+        stream_id=OuterRef("stream_id"), subscriber=OuterRef("subscriber"), status=PENDING, position__lt=OuterRef("position")
+    )
+    due = (
+        Delivery.objects.filter(~Exists(earlier), status=PENDING, next_at__lte=Now())
+        .filter(Q(leased_until__isnull=True) | Q(leased_until__lt=Now()))
+        .order_by("position")
+        .select_for_update(skip_locked=True)
+    )
+    claimed = list(due[:CLAIM])
+    ids = [row.pk for row in claimed]
+    Delivery.objects.filter(pk__in=ids).update(
+        leased_until=_from_now(LEASE), fence=F("fence") + 1, attempts=F("attempts") + 1
+    )
+    return list(Delivery.objects.filter(pk__in=ids).select_related("event").order_by("position"))
+
+
+def _from_now(pause: timedelta) -> ExpressionWrapper:
+    return ExpressionWrapper(Now() + Value(pause), output_field=DateTimeField())
+
+
+def _deliver(delivery: Delivery) -> bool | None:
+    """True when delivered, False when the attempt failed, None when the lease was lost to somebody else."""
+    subscriber = table().named(delivery.subscriber)
+    try:
+        return _hand_over(subscriber, delivery)
+    except Exception as error:
+        log.warning("delivery_failed", delivery=delivery.pk, subscriber=delivery.subscriber, exc_info=error)
+        _put_off(delivery, error)
+        return False
+
+
+def _hand_over(subscriber: Subscriber, delivery: Delivery) -> bool | None:
+    if not subscriber.transactional:
+        subscriber.handle(delivery)
+    with transaction.atomic():
+        mine = Delivery.objects.filter(pk=delivery.pk, fence=delivery.fence, status=PENDING)
+        if not mine.update(status=DONE, leased_until=None, last_error=""):
+            return None
+        if subscriber.transactional:
+            subscriber.handle(delivery)
+    return True
+
+
+@transaction.atomic
+def _put_off(delivery: Delivery, error: Exception) -> None:
+    """Backs off with jitter; after the last attempt the delivery is dead, visibly, and the next in line goes on."""
+    (stream,) = lock_streams([delivery.stream_id])
+    given_up = delivery.attempts >= MAX_ATTEMPTS
+    pause = min(2**delivery.attempts, LONGEST_PAUSE_S) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+    kept = Delivery.objects.filter(pk=delivery.pk, fence=delivery.fence, status=PENDING).update(
+        status=DEAD if given_up else PENDING,
+        leased_until=None,
+        next_at=_from_now(timedelta(seconds=pause)),
+        last_error=type(error).__name__,
+    )
+    if kept and given_up and table().named(delivery.subscriber).essential:
+        detail = f"{delivery.subscriber} did not take event {delivery.event_id}: {type(error).__name__}"
+        key = f"delivery:{delivery.pk}"
+        publish({stream: open_incident(stream, kind="dead_letter", key=key, detail=detail, at=clock.now())})
+
+
+@transaction.atomic
+def redeliver(delivery_id: int) -> bool:
+    """Puts a dead delivery back in line with fresh attempts; False if it is not dead."""
+    return bool(
+        Delivery.objects.filter(pk=delivery_id, status=DEAD).update(
+            status=PENDING, attempts=0, next_at=Now(), leased_until=None
+        )
+    )
