@@ -1,0 +1,15 @@
+"""The roles the application itself knows, and the events of a person."""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """Names of `auth.Group`s that permissions refer to. A site may add any others and use them in its workflows."""
+
+    ADMINISTRATOR = "administrator"
+    AUDITOR = "auditor"
+
+
+class PersonEvent(StrEnum):
+    ROLES_CHANGED = "access.changed"
+    DEACTIVATED = "person.deactivated"

@@ -1,0 +1,5 @@
+from apps.accounts.models.team import Team
+from apps.accounts.models.ticket import Ticket
+from apps.accounts.models.user import User
+
+__all__ = ["Team", "Ticket", "User"]

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import zoneinfo
+from functools import cached_property
+
+from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import F, Q
+
+from apps.outbox.models import Stream
+
+
+def check_zone(name: str) -> None:
+    """Raises ValidationError unless the name is an IANA time zone."""
+    if name not in zoneinfo.available_timezones():
+        raise ValidationError(f"{name!r} is not a time zone such as Europe/Amsterdam.")
+
+
+class User(AbstractUser):
+    """A person. Roles are groups; a team has one group of its own (`Team.group`)."""
+
+    manager = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="reports")
+    department = models.CharField(max_length=120, blank=True)
+    time_zone = models.CharField(max_length=64, default="UTC", validators=[check_zone])
+    stream = models.OneToOneField(Stream, null=True, editable=False, on_delete=models.PROTECT, related_name="person")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(manager__isnull=True) | ~Q(manager=F("id")), name="user_not_their_own_manager"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.get_full_name() or self.username
+
+    @cached_property
+    def group_ids(self) -> frozenset[int]:
+        """The ids of this person's groups (roles and teams), read once per loaded instance."""
+        return frozenset(self.groups.values_list("id", flat=True))
+
+    @property
+    def principals(self) -> tuple[str, ...]:
+        """`user:<id>` and a `group:<id>` for each role and team: what grants and participants are stored under."""
+        return (f"user:{self.pk}", *(f"group:{group_id}" for group_id in sorted(self.group_ids)))
+
+    @cached_property
+    def role_names(self) -> frozenset[str]:
+        """The names of this person's roles, without team groups."""
+        return frozenset(self.groups.filter(team__isnull=True).values_list("name", flat=True))

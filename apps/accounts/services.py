@@ -1,0 +1,99 @@
+"""Writing people, teams and roles. Every change of membership is an event in the person's own stream."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.db import transaction
+
+from apps.accounts.enums import PersonEvent
+from apps.accounts.models import Team, Ticket, User
+from apps.core import clock
+from apps.core.errors import NotPermitted
+from apps.outbox.models import Stream
+from apps.outbox.publish import NewEvent, lock_streams, new_stream, publish
+
+TICKET_LIFE = timedelta(seconds=60)
+TEAM_GROUP_PREFIX = "team: "
+
+
+@transaction.atomic
+def create_person(username: str, *, password: str | None, roles: Iterable[str] = (), **fields: Any) -> User:
+    """A person with a stream of their own and their roles (made where missing). `fields` are those of `User`."""
+    person = User.objects.create_user(username, password=password, stream=new_stream(Stream.Kind.PERSON), **fields)
+    person.groups.set([ensure_role(role) for role in roles])
+    return person
+
+
+def ensure_role(name: str) -> Group:
+    """The group of a role, made where it is missing."""
+    return Group.objects.get_or_create(name=name)[0]
+
+
+@transaction.atomic
+def ensure_stream(person: User) -> Stream:
+    """The person's stream, locked; made for people who came in by another way (createsuperuser, the admin)."""
+    locked = User.objects.select_for_update().get(pk=person.pk)
+    if locked.stream_id is None:
+        locked.stream = new_stream(Stream.Kind.PERSON)
+        locked.save(update_fields=["stream"])
+    return lock_streams([locked.stream_id])[0]
+
+
+@transaction.atomic
+def create_team(key: str, *, name: str, lead: User | None = None, members: Iterable[User] = ()) -> Team:
+    """A team with the group that holds its membership."""
+    group = Group.objects.create(name=f"{TEAM_GROUP_PREFIX}{key}")
+    team = Team.objects.create(key=key, name=name, lead=lead, group=group)
+    group.user_set.set(members)
+    return team
+
+
+@transaction.atomic
+def set_members(team: Team, *, members: Iterable[User], actor: User) -> None:
+    """Makes the team's members exactly these; people who came or went get an `access.changed` event."""
+    before, after = set(team.group.user_set.all()), set(members)
+    team.group.user_set.set(after)
+    for person in sorted(before ^ after, key=lambda one: one.pk):
+        tell_access_changed(person, actor=actor)
+
+
+@transaction.atomic
+def tell_access_changed(person: User, *, actor: User) -> None:
+    """Says in the person's stream that their roles or teams changed: open sockets check their rights again."""
+    stream = ensure_stream(person)
+    data = {"person": person.pk}
+    event = NewEvent(type=PersonEvent.ROLES_CHANGED, actor=f"user:{actor.pk}", at=clock.now(), data=data)
+    publish({stream: [event]})
+
+
+def issue_ticket(person: User) -> str:
+    """A one-time pass to the socket, valid for a minute. Expired ones are removed on the way."""
+    secret = secrets.token_urlsafe(32)
+    Ticket.objects.filter(user=person, expires_at__lt=clock.now()).delete()
+    Ticket.objects.create(user=person, digest=_ticket_digest(secret), expires_at=clock.now() + TICKET_LIFE)
+    return secret
+
+
+def redeem_ticket(secret: str) -> User:
+    """The person a ticket was issued to; it is used up by this. Raises NotPermitted for any other text."""
+    with transaction.atomic():
+        ticket = (
+            Ticket.objects.select_for_update(of=("self",))
+            .select_related("user")
+            .filter(digest=_ticket_digest(secret), expires_at__gte=clock.now(), user__is_active=True)
+            .first()
+        )
+        if ticket is None:
+            raise NotPermitted("This ticket is unknown, used or too old.")
+        ticket.delete()
+    return ticket.user
+
+
+def _ticket_digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
