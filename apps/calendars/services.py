@@ -1,0 +1,41 @@
+"""Freezing calendars: what staff edit becomes an immutable version with every holiday as an explicit date."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import holidays
+from django.db import transaction
+
+from apps.calendars.business_time import Calendar
+from apps.calendars.models import BusinessCalendar, CalendarVersion
+from apps.core import clock
+from apps.core.errors import InvalidInput
+
+YEARS_BACK, YEARS_AHEAD = 10, 10
+
+
+def country_holidays(country: str, *, years: range) -> dict[str, str]:
+    """The public holidays of a country (ISO code) as {ISO date: name}. Raises InvalidInput for an unknown country."""
+    try:
+        found = holidays.country_holidays(country, years=years)
+    except NotImplementedError as error:
+        raise InvalidInput({"country": [f"No holidays are known for {country!r}."]}) from error
+    return {day.isoformat(): name for day, name in sorted(found.items())}
+
+
+def document_of(calendar: BusinessCalendar, *, today: date) -> dict[str, Any]:
+    """The calendar's document: a country's holidays from ten years back to ten ahead, and its own dates."""
+    years = range(today.year - YEARS_BACK, today.year + YEARS_AHEAD + 1)
+    days = country_holidays(calendar.country, years=years) if calendar.country else {}
+    days |= {holiday.date.isoformat(): holiday.name for holiday in calendar.holidays.all()}
+    return {"time_zone": calendar.time_zone, "week": calendar.week, "holidays": dict(sorted(days.items()))}
+
+
+@transaction.atomic
+def freeze_calendar(calendar: BusinessCalendar, *, created_by: str = "") -> CalendarVersion:
+    """The next version of the calendar, or the newest one if nothing changed. Raises InvalidInput naming the field."""
+    document = document_of(calendar, today=clock.now().date())
+    Calendar.from_document(document)
+    return CalendarVersion.freeze(calendar.key, document, created_by=created_by)
