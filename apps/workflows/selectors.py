@@ -1,0 +1,24 @@
+"""Workflow versions as compiled definitions: cached for ever by version id, because a version never changes."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from apps.workflows.engine.definition import Definition
+from apps.workflows.engine.document import compile_document
+from apps.workflows.enums import VersionStatus
+from apps.workflows.models import WorkflowVersion
+
+
+@lru_cache(maxsize=512)
+def definition_of(version_id: int) -> Definition:
+    """The compiled definition of a published (or retired) version."""
+    version = WorkflowVersion.objects.exclude(status=VersionStatus.DRAFT).get(pk=version_id)
+    return compile_document(version.document)
+
+
+def published_version(workflow_id: int) -> WorkflowVersion | None:
+    """The version new requests start on: the newest published one."""
+    return (
+        WorkflowVersion.objects.filter(workflow_id=workflow_id, status=VersionStatus.PUBLISHED).order_by("-n").first()
+    )
