@@ -1,0 +1,46 @@
+"""What guards see of a request. Built from the locked row; nothing here writes."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from apps.requests.forms import Form
+from apps.requests.models import CatalogItem, FormVersion, Request
+
+
+@lru_cache(maxsize=512)
+def form_of(version_id: int) -> Form:
+    """The form of a version: immutable, so cached for ever."""
+    return Form.from_document(FormVersion.objects.get(pk=version_id).document)
+
+
+def current_form(item: CatalogItem) -> FormVersion | None:
+    """The newest version of the item's form."""
+    version: FormVersion | None = FormVersion.objects.current(item.form_key)
+    return version
+
+
+def facts_of(request: Request, form: Form) -> dict[str, Any]:
+    """`request.*` and `run.*` for guards; `request.data` through the form, so an empty field is absent."""
+    data = form.facts(request.data, ZoneInfo(request.item.time_zone))
+    seen = {
+        "number": request.number,
+        "item": request.item.slug,
+        "title": request.title,
+        "priority": request.priority,
+        "impact": request.impact,
+        "urgency": request.urgency,
+        "requester": request.requester.username,
+        "requested_for": request.requested_for.username,
+        "department": request.requested_for.department,
+        "created_at": request.created_at,
+        "data": data,
+    }
+    return {"request": seen, "run": {"n": request.run.n if request.run else 1}}
+
+
+def pinned_facts(request: Request) -> dict[str, Any]:
+    """The facts of a submitted request, through the form it is pinned to."""
+    return facts_of(request, form_of(request.pins["form"]))

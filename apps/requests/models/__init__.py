@@ -1,0 +1,7 @@
+from apps.requests.models.catalog import CatalogItem, SelectionRule
+from apps.requests.models.comment import Comment
+from apps.requests.models.form import FormVersion
+from apps.requests.models.participant import RequestParticipant
+from apps.requests.models.request import Request
+
+__all__ = ["CatalogItem", "Comment", "FormVersion", "Request", "RequestParticipant", "SelectionRule"]

@@ -1,0 +1,109 @@
+"""May this person do that to this request? Facts first; each predicate is tiny, the table below is the whole of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+
+from apps.accounts.enums import Role
+from apps.accounts.models import User
+from apps.core.errors import NotPermitted
+from apps.requests.models import CatalogItem, Request
+from apps.workflows.models import Task
+
+Predicate = Callable[[User, Request], bool]
+
+
+class Act(StrEnum):
+    """What may be done; the value completes "You may not ... this request."."""
+
+    EDIT = "edit"
+    SUBMIT = "submit"
+    CANCEL = "cancel"
+    REOPEN = "reopen"
+    HOLD = "hold"
+    RESUME = "resume"
+    COMMENT = "comment on"
+    COMMENT_INTERNALLY = "write internal notes on"
+    READ_INTERNALLY = "read internal notes of"
+    SIGNAL = "send messages to"
+
+
+def sees_everything(user: User) -> bool:
+    """Administrators and auditors."""
+    return user.is_superuser or not user.role_names.isdisjoint({Role.ADMINISTRATOR, Role.AUDITOR})
+
+
+def is_administrator(user: User, request: Request | None = None) -> bool:
+    return user.is_superuser or Role.ADMINISTRATOR in user.role_names
+
+
+def is_requester(user: User, request: Request) -> bool:
+    return user.pk in (request.requester_id, request.requested_for_id)
+
+
+def works_on(user: User, request: Request) -> bool:
+    """The assignee, and everybody of the team that has the request."""
+    in_team = request.team is not None and request.team.group_id in user.group_ids
+    return user.pk == request.assignee_id or in_team
+
+
+def leads(user: User, request: Request) -> bool:
+    return request.team is not None and request.team.lead_id == user.pk
+
+
+def anybody_who_sees_it(user: User, request: Request) -> bool:
+    return True
+
+
+def auditor_or_administrator(user: User, request: Request) -> bool:
+    return sees_everything(user)
+
+
+ALLOWED: Mapping[Act, tuple[Predicate, ...]] = {
+    Act.EDIT: (is_requester,),
+    Act.SUBMIT: (is_requester,),
+    Act.CANCEL: (is_requester, is_administrator),
+    Act.REOPEN: (is_requester, is_administrator),
+    Act.HOLD: (leads, is_administrator),
+    Act.RESUME: (leads, is_administrator),
+    Act.COMMENT: (anybody_who_sees_it,),
+    Act.COMMENT_INTERNALLY: (works_on, leads, is_administrator),
+    Act.READ_INTERNALLY: (works_on, leads, auditor_or_administrator),
+    Act.SIGNAL: (works_on, leads, is_administrator),
+}
+
+
+def may(user: User, act: Act, request: Request) -> bool:
+    """Whether the table allows it. Whether it is possible now is another question."""
+    return user.is_active and any(allows(user, request) for allows in ALLOWED[act])
+
+
+def require(user: User, act: Act, request: Request) -> None:
+    """Raises NotPermitted unless the table allows it."""
+    if not may(user, act, request):
+        raise NotPermitted(f"You may not {act} this request.")
+
+
+def may_request(user: User, item: CatalogItem) -> bool:
+    """An item without audience is for everybody; otherwise for its roles and teams."""
+    audience = {group.pk for group in item.audience.all()}
+    return item.active and (not audience or not audience.isdisjoint(user.group_ids))
+
+
+def may_take(user: User, task: Task) -> bool:
+    """The person a task is for, or anybody of its team or role while nobody has it."""
+    if task.assignee_id is not None:
+        return task.assignee_id == user.pk
+    return task.group_id in user.group_ids
+
+
+def has_outcome_right(user: User, by: Mapping[str, str] | None) -> bool:
+    """Whether an outcome that is kept for somebody (`by`) is open to this person."""
+    if not by:
+        return True
+    if "role" in by:
+        return by["role"] in user.role_names
+    if "team" in by:
+        return user.groups.filter(team__key=by["team"]).exists()
+    return by.get("person") == user.username

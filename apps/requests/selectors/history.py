@@ -1,0 +1,93 @@
+"""The history of a request, as sentences. Rendered when it is read: events hold no texts and no names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+
+from apps.accounts.models import User
+from apps.outbox.models import Event, Note
+from apps.requests import policies
+from apps.requests.enums import RequestEvent
+from apps.requests.models import Request
+from apps.requests.policies import Act
+from apps.requests.selectors.sentences import SENTENCES, Words
+from apps.workflows.selectors import definition_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryLine:
+    """One thing that happened: when, who, what, and what they wrote."""
+
+    event_id: int
+    seq: int
+    type: str
+    at: datetime
+    who: str
+    what: str
+    note: str
+
+
+History = list[HistoryLine]
+
+
+def events_of(request: Request) -> QuerySet[Event]:
+    """Every event of the request, in order."""
+    return Event.objects.filter(stream_id=request.pk).order_by("seq")
+
+
+def history_of(request: Request, *, reader: User) -> History:
+    """The request's history as this person may read it, oldest first: internal comments only for those who work on it.
+
+    Four statements, however long the history is.
+    """
+    events = _readable(events_of(request), internal=policies.may(reader, Act.READ_INTERNALLY, request))
+    names = {user.pk: str(user) for user in User.objects.filter(pk__in=_people(events))}
+    notes = dict(Note.objects.filter(pk__in=_notes(events)).values_list("pk", "text"))
+    words = Words(names=names, steps=_step_names(request))
+    return [_line(event, words, notes) for event in events if event.type in SENTENCES]
+
+
+def _readable(events: Iterable[Event], *, internal: bool) -> list[Event]:
+    hidden = RequestEvent.COMMENTED
+    return [event for event in events if internal or not (event.type == hidden and event.data.get("internal"))]
+
+
+def _line(event: Event, words: Words, notes: Mapping[int, str]) -> HistoryLine:
+    return HistoryLine(
+        event_id=event.pk,
+        seq=event.seq,
+        type=event.type,
+        at=event.at,
+        who=words.actor(event.actor),
+        what=SENTENCES[event.type](event.data, words),
+        note=notes.get(event.data.get("note", 0), ""),
+    )
+
+
+def _people(events: Iterable[Event]) -> set[int]:
+    found: set[int] = set()
+    for event in events:
+        kind, _, pk = event.actor.partition(":")
+        if kind == "user":
+            found.add(int(pk))
+        found.update(_people_in(event.data))
+    return found
+
+
+def _people_in(data: Mapping[str, Any]) -> set[int]:
+    seats = {seat["user"] for seat in data.get("seats", [])}
+    return seats | set(data.get("users", [])) | ({data["assignee"]} if data.get("assignee") else set())
+
+
+def _notes(events: Iterable[Event]) -> set[int]:
+    return {event.data["note"] for event in events if "note" in event.data}
+
+
+def _step_names(request: Request) -> dict[str, str]:
+    version = request.pins.get("workflow")
+    return {step.id: step.name for step in definition_of(version).steps} if version else {}

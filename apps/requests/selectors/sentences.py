@@ -1,0 +1,98 @@
+"""One sentence per event type; an event type without one is not shown to people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from apps.approvals.enums import ApprovalEvent, ApprovalStatus, Verdict
+from apps.outbox.enums import IncidentEvent
+from apps.requests.enums import Priority, RequestEvent
+from apps.sla.enums import SlaEvent
+from apps.workflows.enums import WorkflowEvent
+
+Data = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """The names a history needs: people by id, steps by id."""
+
+    names: Mapping[int, str]
+    steps: Mapping[str, str]
+
+    def actor(self, actor: str) -> str:
+        """A person's name, or the product's own for what it did by itself."""
+        kind, _, pk = actor.partition(":")
+        return self.person(int(pk)) if kind == "user" else "Service Flow"
+
+    def person(self, pk: int) -> str:
+        return self.names.get(pk, "somebody")
+
+    def people(self, pks: list[int]) -> str:
+        return ", ".join(self.person(pk) for pk in pks) or "nobody"
+
+    def step(self, data: Data) -> str:
+        step = data.get("step", "")
+        return f"“{self.steps.get(step) or step}”"
+
+
+def _asked(data: Data, words: Words) -> str:
+    return f"asked {words.people([seat['user'] for seat in data.get('seats', [])])} to approve {words.step(data)}"
+
+
+def _decided(data: Data, words: Words) -> str:
+    return str(Verdict(data["verdict"]).label)
+
+
+def _approval_ended(data: Data, words: Words) -> str:
+    return f"closed the approval {words.step(data)}: {ApprovalStatus(data['result']).label}"
+
+
+def _task_opened(data: Data, words: Words) -> str:
+    whom = f" for {words.person(data['assignee'])}" if data.get("assignee") else ""
+    return f"opened the task {words.step(data)}{whom}"
+
+
+def _metric(data: Data) -> str:
+    return f"the {data.get('metric', data.get('target', 'target'))} target"
+
+
+SENTENCES: Mapping[str, Callable[[Data, Words], str]] = {
+    RequestEvent.DRAFTED: lambda data, words: "wrote the request",
+    RequestEvent.EDITED: lambda data, words: "changed the draft",
+    RequestEvent.VALIDATED: lambda data, words: "checked the form: all fields are in order",
+    RequestEvent.WORKFLOW_SELECTED: lambda data, words: "selected the workflow",
+    RequestEvent.SUBMITTED: lambda data, words: f"submitted the request, priority {Priority(data['priority']).label.lower()}",
+    RequestEvent.HELD: lambda data, words: "put the request on hold",
+    RequestEvent.RESUMED: lambda data, words: "took the request up again",
+    RequestEvent.COMPLETED: lambda data, words: "completed the request",
+    RequestEvent.REJECTED: lambda data, words: "closed the request as rejected",
+    RequestEvent.CANCELLED: lambda data, words: "cancelled the request",
+    RequestEvent.CANCEL_ASKED: lambda data, words: "asked to cancel the request",
+    RequestEvent.REOPENED: lambda data, words: "reopened the request",
+    RequestEvent.ARCHIVED: lambda data, words: "archived the request",
+    RequestEvent.FIELDS_SET: lambda data, words: f"filled in {', '.join(data['fields'])}",
+    RequestEvent.COMMENTED: lambda data, words: "noted internally" if data.get("internal") else "commented",
+    RequestEvent.NOTICE: lambda data, words: f"sent a message to {words.people(data['users'])}",
+    WorkflowEvent.TASK_OPENED: _task_opened,
+    WorkflowEvent.TASK_CLAIMED: lambda data, words: f"took up {words.step(data)}",
+    WorkflowEvent.TASK_RELEASED: lambda data, words: f"gave {words.step(data)} back",
+    WorkflowEvent.TASK_COMPLETED: lambda data, words: f"finished {words.step(data)}: {data['outcome'].replace('_', ' ')}",
+    WorkflowEvent.TASK_WITHDRAWN: lambda data, words: f"took the task {words.step(data)} back",
+    WorkflowEvent.WAIT_OPENED: lambda data, words: f"is waiting: {words.step(data)}",
+    WorkflowEvent.WAIT_DONE: lambda data, words: f"stopped waiting: {words.step(data)}",
+    ApprovalEvent.LEVEL_OPENED: _asked,
+    ApprovalEvent.LEVEL_SKIPPED: lambda data, words: f"skipped the level {data['level']}: it does not apply",
+    ApprovalEvent.DECIDED: _decided,
+    ApprovalEvent.ENDED: _approval_ended,
+    SlaEvent.STARTED: lambda data, words: f"started {_metric(data)}",
+    SlaEvent.PAUSED: lambda data, words: f"paused {_metric(data)}",
+    SlaEvent.RESUMED: lambda data, words: f"resumed {_metric(data)}",
+    SlaEvent.WARNED: lambda data, words: f"warned: {data.get('percent')} % of {_metric(data)} is used up",
+    SlaEvent.BREACHED: lambda data, words: f"noted that {_metric(data)} was missed",
+    SlaEvent.MET: lambda data, words: f"noted that {_metric(data)} was met",
+    IncidentEvent.OPENED: lambda data, words: "called an operator: the request needs help",
+    IncidentEvent.RESOLVED: lambda data, words: "noted that the problem is solved",
+}

@@ -1,0 +1,30 @@
+"""What people write on a request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from apps.accounts.models import User
+from apps.requests import policies
+from apps.requests.enums import RequestEvent
+from apps.requests.models import Comment, Request
+from apps.requests.policies import Act
+from apps.requests.services.lifecycle import checked_comment
+from apps.requests.services.writing import begin_write
+
+
+@transaction.atomic(savepoint=False)
+def add_comment(request: Request, *, text: Any, internal: bool = False, actor: User) -> Comment:
+    """Writes a comment; an internal one only by and for those who work on it. Raises NotPermitted, InvalidInput."""
+    checked = checked_comment(text, required=True, field="text")
+    write = begin_write(request.pk, actor=actor)
+    policies.require(actor, Act.COMMENT_INTERNALLY if internal else Act.COMMENT, write.request)
+    note = write.note(checked)
+    comment = Comment.objects.create(
+        request=write.request, author=actor, note=note, internal=internal, at=write.at
+    )
+    write.tell(RequestEvent.COMMENTED, note=note, comment=comment.pk, internal=internal)
+    write.finish()
+    return comment

@@ -1,0 +1,320 @@
+"""The life of a request: drafted, submitted, held and resumed, cancelled, reopened, archived.
+
+The caller (a face, a sweep) opens the transaction; nothing here catches a domain error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from apps.accounts.models import User
+from apps.approvals.selectors import current_policies
+from apps.calendars.selectors import current_version
+from apps.core import clock
+from apps.core.errors import InvalidInput, Misconfigured, NotPermitted, TransitionNotAllowed
+from apps.core.text import is_blank, text_problem
+from apps.outbox.models import Stream
+from apps.outbox.publish import new_stream
+from apps.requests import policies
+from apps.requests.enums import ENDED_STATES, OPEN_STATES, Level, Relation, RequestEvent, RequestStatus, priority_of
+from apps.requests.facts import current_form, facts_of, form_of
+from apps.requests.models import CatalogItem, FormVersion, Request
+from apps.requests.policies import Act
+from apps.requests.services.effects import carry_out
+from apps.requests.services.selection import select_workflow
+from apps.requests.services.writing import Write, begin_write
+from apps.sla import services as sla
+from apps.sla.selectors import calendar_keys, current_policy
+from apps.workflows.engine.definition import Definition
+from apps.workflows.engine.triggers import Cancel, Start
+from apps.workflows.enums import WorkflowEvent
+from apps.workflows.selectors import definition_of
+from apps.workflows.services.running import begin_run
+
+TITLE_LENGTH = 200
+COMMENT_LENGTH = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What somebody asks for, as it came in: every value is still to be checked."""
+
+    title: Any = ""
+    data: Any = None
+    requested_for: User | None = None
+    impact: Any = Level.MEDIUM
+    urgency: Any = Level.MEDIUM
+
+
+@transaction.atomic(savepoint=False)
+def create_request(
+    item: CatalogItem, wish: Wish, *, actor: User, submit: bool = True, origin: str = "portal", at: datetime | None = None
+) -> Request:
+    """Writes the wish down as a draft and, with `submit`, hands it in in the same transaction.
+
+    Raises NotPermitted if the item is not for the actor, InvalidInput with every problem by field; then nothing is
+    written. A draft may lack required fields, but what it holds fits its form.
+    """
+    if not policies.may_request(actor, item):
+        raise NotPermitted(f"{item.name} is not offered to you.")
+    at = at or clock.now()
+    form = _form(item)
+    checked = _check(wish, item, form, actor=actor, partial=not submit)
+    stream = new_stream(Stream.Kind.REQUEST)
+    request = Request(
+        stream=stream,
+        number=f"SR-{at.year}-{stream.pk:06d}",
+        item=item,
+        requester=actor,
+        requested_for=wish.requested_for or actor,
+        origin=origin,
+        created_at=at,
+        updated_at=at,
+        **checked,
+    )
+    request.save(force_insert=True)
+    write = Write(request=request, actor=actor, at=at)
+    write.concerns(f"user:{actor.pk}", Relation.REQUESTER)
+    write.concerns(f"user:{request.requested_for_id}", Relation.REQUESTED_FOR)
+    write.tell(RequestEvent.DRAFTED, role="requester", item=item.pk, fields=sorted(request.data))
+    if submit:
+        _submit(write, form)
+    return write.finish()
+
+
+@transaction.atomic(savepoint=False)
+def edit_draft(request: Request, wish: Wish, *, actor: User) -> Request:
+    """Replaces the content of a draft. Raises TransitionNotAllowed once it was submitted, InvalidInput by field."""
+    write = begin_write(request.pk, actor=actor)
+    policies.require(actor, Act.EDIT, write.request)
+    _demand(write.request, RequestStatus.DRAFT)
+    checked = _check(wish, write.request.item, _form(write.request.item), actor=actor, partial=True)
+    for name, value in checked.items():
+        setattr(write.request, name, value)
+    if wish.requested_for is not None:
+        write.request.requested_for = wish.requested_for
+        write.concerns(f"user:{wish.requested_for.pk}", Relation.REQUESTED_FOR)
+    write.tell(RequestEvent.EDITED, role="requester", fields=sorted(write.request.data))
+    return write.finish()
+
+
+@transaction.atomic(savepoint=False)
+def submit_request(request: Request, *, actor: User, at: datetime | None = None) -> Request:
+    """Validates the draft again, selects its workflow, pins every version it will run on, starts run and clocks."""
+    write = begin_write(request.pk, actor=actor, at=at)
+    policies.require(actor, Act.SUBMIT, write.request)
+    _demand(write.request, RequestStatus.DRAFT)
+    form = _form(write.request.item)
+    write.request.data = form_of(form.pk).accept(write.request.data)
+    _submit(write, form)
+    return write.finish()
+
+
+def _submit(write: Write, form: FormVersion) -> None:
+    request = write.request
+    write.tell_by_itself(RequestEvent.VALIDATED, form=form.pk, fields=sorted(request.data))
+    selection = select_workflow(request.item, facts_of(request, form_of(form.pk)), now=write.at)
+    request.selection = selection.reason()
+    write.tell_by_itself(
+        RequestEvent.WORKFLOW_SELECTED,
+        workflow=selection.version.workflow_id,
+        version=selection.version.pk,
+        rule=selection.rule.pk,
+    )
+    request.pins = _pins(request.item, form, definition_of(selection.version.pk)) | {"workflow": selection.version.pk}
+    request.submit(at=write.at)
+    write.tell(RequestEvent.SUBMITTED, role="requester", priority=request.priority, pins=request.pins)
+    _start_clocks(write)
+    _start_run(write, n=1, at_step=None)
+
+
+def _start_run(write: Write, *, n: int, at_step: str | None) -> None:
+    version_id = write.request.pins["workflow"]
+    write.passage = begin_run(write.request.stream, version_id=version_id, n=n, at=write.at)
+    write.tell_by_itself(WorkflowEvent.RUN_STARTED, run=n, version=version_id)
+    carry_out(write, Start(at=at_step))
+
+
+def _pins(item: CatalogItem, form: FormVersion, definition: Definition) -> dict[str, Any]:
+    """The versions the request will run on, by id. Raises Misconfigured naming what is missing."""
+    sla_policy = current_policy(item.sla_key) if item.sla_key else None
+    if item.sla_key and sla_policy is None:
+        raise Misconfigured(f"The SLA policy {item.sla_key!r} of {item.name} does not exist.")
+    keys = calendar_keys(sla_policy.document) if sla_policy else set()
+    keys |= {calendar for step in definition.steps if (calendar := _wait_calendar(step.settings))}
+    named = {step.settings["policy_ref"] for step in definition.steps if "policy_ref" in step.settings}
+    return {
+        "form": form.pk,
+        "sla": sla_policy.pk if sla_policy else None,
+        "calendars": {key: _calendar(key) for key in sorted(keys)},
+        "policies": _approval_policies(named),
+    }
+
+
+def _wait_calendar(settings: Mapping[str, Any]) -> str | None:
+    spec: Mapping[str, Any] = settings.get("for", {})
+    return spec.get("calendar")
+
+
+def _calendar(key: str) -> int:
+    version = current_version(key)
+    if version is None:
+        raise Misconfigured(f"The calendar {key!r} does not exist.")
+    return version.pk
+
+
+def _approval_policies(keys: set[str]) -> dict[str, int]:
+    known = current_policies() if keys else {}
+    for missing in keys - known.keys():
+        raise Misconfigured(f"The approval policy {missing!r} does not exist.")
+    return {key: known[key].pk for key in sorted(keys)}
+
+
+def _start_clocks(write: Write) -> None:
+    request = write.request
+    if request.pins["sla"]:
+        write.events += sla.start_clocks(
+            request.stream,
+            policy_id=request.pins["sla"],
+            calendars=request.pins["calendars"],
+            priority=request.priority,
+            at=write.at,
+        )
+
+
+@transaction.atomic(savepoint=False)
+def hold_request(request: Request, *, reason: str, actor: User) -> Request:
+    """Stops the SLA clocks; people go on working and dated waits go on. Raises TransitionNotAllowed unless open."""
+    write = begin_write(request.pk, actor=actor)
+    policies.require(actor, Act.HOLD, write.request)
+    _demand(write.request, RequestStatus.SUBMITTED, RequestStatus.IN_PROGRESS)
+    note = write.note(checked_comment(reason, required=True))
+    write.request.hold(since=write.request.status)
+    write.tell(RequestEvent.HELD, note=note)
+    return write.finish()
+
+
+@transaction.atomic(savepoint=False)
+def resume_request(request: Request, *, actor: User) -> Request:
+    """Back to where it was held; the clocks go on. Raises TransitionNotAllowed unless it is on hold."""
+    write = begin_write(request.pk, actor=actor)
+    policies.require(actor, Act.RESUME, write.request)
+    _demand(write.request, RequestStatus.ON_HOLD)
+    resume(write)
+    return write.finish()
+
+
+def resume(write: Write) -> None:
+    """Takes a held request up again within another write."""
+    request = write.request
+    began = request.held_from == RequestStatus.IN_PROGRESS
+    (request.resume_in_progress if began else request.resume_submitted)()
+    write.tell(RequestEvent.RESUMED)
+
+
+@transaction.atomic(savepoint=False)
+def cancel_request(request: Request, *, reason: str = "", actor: User) -> Request:
+    """Takes everything open back and ends the request as cancelled. Raises TransitionNotAllowed once it has ended."""
+    write = begin_write(request.pk, actor=actor)
+    policies.require(actor, Act.CANCEL, write.request)
+    _demand(write.request, RequestStatus.DRAFT, *OPEN_STATES)
+    note = write.note(checked_comment(reason))
+    if write.request.run is None:
+        write.request.cancel(at=write.at, archive_at=write.at + write.request.item.archive_after)
+        write.tell(RequestEvent.CANCELLED, note=note)
+    else:
+        if note:
+            write.tell(RequestEvent.CANCEL_ASKED, note=note)
+        carry_out(write, Cancel())
+    return write.finish()
+
+
+@transaction.atomic(savepoint=False)
+def reopen_request(request: Request, *, reason: str, actor: User) -> Request:
+    """Starts the next run on the same pins, at the document's `reopen` step or its start.
+
+    Possible within the item's number of days after the end, and before archiving; raises TransitionNotAllowed.
+    """
+    write = begin_write(request.pk, actor=actor)
+    policies.require(actor, Act.REOPEN, write.request)
+    _demand(write.request, *ENDED_STATES)
+    if write.request.run is None or not _within_reopen_days(write):
+        raise TransitionNotAllowed("This request can no longer be reopened.")
+    note = write.note(checked_comment(reason, required=True))
+    n = write.request.run.n + 1
+    write.request.reopen()
+    write.tell(RequestEvent.REOPENED, run=n, note=note)
+    definition = definition_of(write.request.pins["workflow"])
+    _start_run(write, n=n, at_step=definition.reopen)
+    return write.finish()
+
+
+def _within_reopen_days(write: Write) -> bool:
+    ended = write.request.ended_at
+    return ended is not None and write.at <= ended + timedelta(days=write.request.item.reopen_days)
+
+
+def archive(write: Write) -> Request:
+    """Puts an ended request away; its outcome stays. The sweep has locked it and found it due."""
+    write.request.archive(at=write.at)
+    write.tell_by_itself(RequestEvent.ARCHIVED, outcome=write.request.outcome)
+    return write.finish()
+
+
+def first_response(write: Write) -> None:
+    """The first claim, decision or completed task puts the request in progress; later ones change nothing."""
+    if write.request.status == RequestStatus.SUBMITTED:
+        write.request.begin()
+        write.tell(RequestEvent.FIRST_RESPONSE)
+    elif write.request.status == RequestStatus.ON_HOLD and write.request.held_from == RequestStatus.SUBMITTED:
+        write.request.held_from = RequestStatus.IN_PROGRESS
+        write.tell(RequestEvent.FIRST_RESPONSE)
+
+
+def checked_comment(text: Any, *, required: bool = False, field: str = "comment") -> str:
+    """The comment as text ("" for an empty one). Raises InvalidInput naming the field."""
+    if is_blank(text):
+        if required:
+            raise InvalidInput({field: ["Please say why."]})
+        return ""
+    problem = text_problem(text, max_length=COMMENT_LENGTH)
+    if problem:
+        raise InvalidInput({field: [problem]})
+    return str(text)
+
+
+def _demand(request: Request, *states: str) -> None:
+    if request.status not in states:
+        raise TransitionNotAllowed(f"The request is {RequestStatus(request.status).label.lower()}; that is not possible.")
+
+
+def _form(item: CatalogItem) -> FormVersion:
+    form = current_form(item)
+    if form is None:
+        raise Misconfigured(f"The form {item.form_key!r} of {item.name} does not exist.")
+    return form
+
+
+def _check(wish: Wish, item: CatalogItem, form: FormVersion, *, actor: User, partial: bool) -> dict[str, Any]:
+    """The wish as columns. Raises InvalidInput with the problems of all fields at once."""
+    errors: dict[str, list[str]] = {}
+    title = item.name if is_blank(wish.title) else wish.title
+    if problem := text_problem(title, max_length=TITLE_LENGTH):
+        errors["title"] = [problem]
+    for name in ("impact", "urgency"):
+        if getattr(wish, name) not in Level.values:
+            errors[name] = [f"This must be one of {', '.join(Level.values)}."]
+    data: dict[str, Any] = {}
+    try:
+        data = form_of(form.pk).accept({} if wish.data is None else wish.data, partial=partial)
+    except InvalidInput as refused:
+        errors |= refused.errors
+    if errors:
+        raise InvalidInput(errors)
+    priority = priority_of(wish.impact, wish.urgency)
+    return {"title": title, "data": data, "impact": wish.impact, "urgency": wish.urgency, "priority": priority}

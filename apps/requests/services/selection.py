@@ -1,0 +1,59 @@
+"""Which workflow carries a request out: the item's rules in order, the first whose guard holds; the reason is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from apps.core.errors import Misconfigured
+from apps.requests.models import CatalogItem, SelectionRule
+from apps.workflows.engine.guards import GuardFailed, holds
+from apps.workflows.models import WorkflowVersion
+from apps.workflows.selectors import published_version
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The version that was selected and why: the rule that held and those before it that did not."""
+
+    version: WorkflowVersion
+    rule: SelectionRule
+    passed_over: tuple[str, ...]
+
+    def reason(self) -> dict[str, Any]:
+        """What is stored with the request."""
+        return {
+            "workflow": self.version.workflow.key,
+            "version": self.version.n,
+            "rule": self.rule.name,
+            "guard": self.rule.guard,
+            "passed_over": list(self.passed_over),
+        }
+
+
+def select_workflow(item: CatalogItem, facts: Mapping[str, Any], *, now: datetime) -> Selection:
+    """The first rule in order whose guard holds, with the newest published version of its workflow.
+
+    Raises Misconfigured if no rule holds, the workflow has no published version, or a guard cannot be evaluated: a
+    failing guard is never a silent no.
+    """
+    passed_over: list[str] = []
+    for rule in item.rules.select_related("workflow"):
+        if _applies(rule, facts, now):
+            version = published_version(rule.workflow_id)
+            if version is None:
+                raise Misconfigured(f"The workflow {rule.workflow.key} of rule {rule.name!r} is not published.")
+            return Selection(version=version, rule=rule, passed_over=tuple(passed_over))
+        passed_over.append(rule.name)
+    raise Misconfigured(f"No workflow of {item.name} applies to this request.")
+
+
+def _applies(rule: SelectionRule, facts: Mapping[str, Any], now: datetime) -> bool:
+    if not rule.guard:
+        return True
+    try:
+        return holds(rule.guard, facts, now)
+    except GuardFailed as failure:
+        raise Misconfigured(f"The rule {rule.name!r} could not be evaluated: {failure}") from failure

@@ -1,0 +1,120 @@
+"""The frame of every write to a request: what is loaded under the lock, what gathers on the way, how it ends.
+
+lock the stream -> ask the policy -> plan -> apply -> carry out the effects -> publish
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from apps.accounts.models import User
+from apps.core import clock
+from apps.core.errors import NotVisible
+from apps.core.locks import lock_rows
+from apps.outbox.models import Note
+from apps.outbox.publish import SYSTEM, NewEvent, publish, write_note
+from apps.requests.enums import Relation
+from apps.requests.models import Request, RequestParticipant
+from apps.sla import services as sla
+from apps.workflows.engine.effects import Effect
+from apps.workflows.engine.planner import current_stage
+from apps.workflows.engine.triggers import Trigger
+from apps.workflows.services.running import Passage, resume_run
+
+LOADED = ("stream", "item", "run", "team", "requester", "requested_for")
+SAVED = [
+    "data", "assignee", "team", "status", "outcome", "stage", "pins", "selection", "priority", "run", "revision",
+    "updated_at", "submitted_at", "held_from", "ended_at", "archive_at", "archived_at", "title", "impact", "urgency",
+    "requested_for",
+]  # fmt: skip
+
+
+def lock_request(pk: int) -> Request:
+    """The request with its stream locked, as it is now; the first statement of every write. Raises NotVisible.
+
+    One statement as a rule: under a lock that was waited for, PostgreSQL gives the stream's newest row but the joined
+    ones as they were before. `revision` equals the stream's `last_seq` after every write, so a mismatch shows that,
+    and the request is read again.
+    """
+    rows = lock_rows(Request.objects.filter(pk=pk).select_related(*LOADED), of=("stream",))
+    if not rows:
+        raise NotVisible
+    request = rows[0]
+    if request.revision != request.stream.last_seq:
+        request = Request.objects.select_related(*LOADED).get(pk=pk)
+    return request
+
+
+@dataclass(kw_only=True)
+class Write:
+    """One write to one locked request. Services add to it; `finish` writes everything down, each row once."""
+
+    request: Request
+    actor: User | None
+    at: datetime
+    events: list[NewEvent] = field(default_factory=list)
+    triggers: list[Trigger] = field(default_factory=list)
+    openings: list[Effect] = field(default_factory=list)
+    participants: set[tuple[str, str]] = field(default_factory=set)
+    passage: Passage | None = None
+
+    @property
+    def actor_name(self) -> str:
+        return f"user:{self.actor.pk}" if self.actor else SYSTEM
+
+    @property
+    def run(self) -> Passage:
+        """The request's run on its way through this write."""
+        if self.passage is None:
+            if self.request.run is None:
+                raise NotVisible("This request has no run.")
+            self.passage = resume_run(self.request.run, at=self.at)
+        return self.passage
+
+    def tell(self, kind: str, *, role: str = "", note: Note | None = None, **data: Any) -> None:
+        """Adds an event in the name of the actor."""
+        self.events.append(NewEvent(type=kind, actor=self.actor_name, role=role, at=self.at, data=data, note=note))
+
+    def tell_by_itself(self, kind: str, *, note: Note | None = None, **data: Any) -> None:
+        """Adds an event of what the product did by itself, whoever gave the occasion."""
+        self.events.append(NewEvent(type=kind, actor=SYSTEM, at=self.at, data=data, note=note))
+
+    def note(self, text: str) -> Note | None:
+        """The text as a note of this request; None for an empty one."""
+        return write_note(self.request.stream, text) if text.strip() else None
+
+    def concerns(self, principal: str, relation: Relation) -> None:
+        """From now on the principal may see the request."""
+        self.participants.add((principal, relation))
+
+    def finish(self) -> Request:
+        """Clocks follow the events, participants and request are saved, events published: the end of the write."""
+        request = self.request
+        if self.passage is not None:
+            self.passage.save()
+            request.run = self.passage.run
+            request.stage = current_stage(self.passage.definition, self.passage.marking) or ""
+        self.events += sla.follow(request.stream, self.events, at=self.at)
+        self._save_participants()
+        request.updated_at = self.at
+        request.revision = request.stream.last_seq + len(self.events)
+        request.save(update_fields=SAVED)
+        publish({request.stream: self.events})
+        return request
+
+    def _save_participants(self) -> None:
+        rows = [
+            RequestParticipant(
+                request=self.request, principal=principal, relation=relation, sort_key=self.request.stream_id
+            )
+            for principal, relation in sorted(self.participants)
+        ]
+        if rows:
+            RequestParticipant.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def begin_write(pk: int, *, actor: User | None, at: datetime | None = None) -> Write:
+    """Locks the request and opens a write to it. `at` is given for imports only."""
+    return Write(request=lock_request(pk), actor=actor, at=at or clock.now())

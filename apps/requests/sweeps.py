@@ -1,0 +1,145 @@
+"""Every sweep: find ids without a lock, lock the streams that nobody holds, look again whether due, act.
+
+A batch that fails is rolled back and repeated one stream at a time; a stream that fails alone gets an incident and is
+put off. Any number of sweepers may run side by side, and be killed at any moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import transaction
+from django.db.models import QuerySet
+
+from apps.core import clock
+from apps.outbox.incidents import open_incident
+from apps.outbox.publish import lock_streams, publish
+from apps.requests.enums import ENDED_STATES
+from apps.requests.models import Request
+from apps.requests.services import lifecycle
+from apps.requests.services.effects import carry_out
+from apps.requests.services.writing import Write, begin_write
+from apps.sla import services as sla
+from apps.sla.models import SlaClock
+from apps.workflows.engine.triggers import TimerFired
+from apps.workflows.models import Timer
+
+log = structlog.get_logger(__name__)
+BATCH = 200
+PUT_OFF = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """What falls due (stream ids), what to do about one locked stream, and how to put a failing one off."""
+
+    name: str
+    due: Callable[[datetime], QuerySet[SlaClock, int] | QuerySet[Timer, int] | QuerySet[Request, int]]
+    act: Callable[[int, datetime], None]
+    put_off: Callable[[int, datetime], object]
+
+    def run(self, now: datetime) -> int:
+        """Acts on everything that is due; returns how many streams were acted on."""
+        done, seen = 0, set[int]()
+        while ids := [pk for pk in self.due(now)[: BATCH + len(seen)] if pk not in seen][:BATCH]:
+            seen |= set(ids)
+            done += self._batch(sorted(set(ids)), now)
+        return done
+
+    def _batch(self, ids: list[int], now: datetime) -> int:
+        try:
+            return self._together(ids, now)
+        except Exception as error:
+            log.warning("sweep_batch_failed", sweep=self.name, streams=len(ids), exc_info=error)
+            return sum(self._alone(pk, now) for pk in ids)
+
+    @transaction.atomic
+    def _together(self, ids: list[int], now: datetime) -> int:
+        locked = [stream.pk for stream in lock_streams(ids, skip_locked=True)]
+        for pk in locked:
+            self.act(pk, now)
+        return len(locked)
+
+    def _alone(self, pk: int, now: datetime) -> int:
+        try:
+            return self._together([pk], now)
+        except Exception as error:
+            log.error("sweep_failed", sweep=self.name, stream=pk, exc_info=error)
+            self._give_up(pk, now, error)
+            return 0
+
+    @transaction.atomic
+    def _give_up(self, pk: int, now: datetime, error: Exception) -> None:
+        for stream in lock_streams([pk], skip_locked=True):
+            self.put_off(pk, now)
+            detail = f"The sweep {self.name} failed: {type(error).__name__}"
+            publish({stream: open_incident(stream, kind="sweep", key=self.name, detail=detail, at=now)})
+
+
+def _timers_due(now: datetime) -> QuerySet[Timer, int]:
+    due = Timer.objects.filter(closed_at=None, check_at__lte=now, stream__request__ended_at=None)
+    return due.exclude(stream__request__origin="import").order_by("check_at").values_list("stream_id", flat=True)
+
+
+def _fire_timers(pk: int, now: datetime) -> None:
+    """Fires every timer of the stream that is due, in order, each at most once."""
+    write = begin_write(pk, actor=None, at=now)
+    timers = list(Timer.objects.filter(stream_id=pk, closed_at=None, check_at__lte=now).order_by("due_at", "id"))
+    for timer in timers:
+        timer.fired, timer.closed_at = True, now
+        timer.save(update_fields=["fired", "closed_at"])
+        carry_out(write, TimerFired(visit=timer.visit))
+    if timers:
+        write.finish()
+
+
+def _put_timers_off(pk: int, now: datetime) -> object:
+    return Timer.objects.filter(stream_id=pk, closed_at=None, check_at__lte=now).update(check_at=now + PUT_OFF)
+
+
+def _clocks_due(now: datetime) -> QuerySet[SlaClock, int]:
+    due = SlaClock.objects.filter(next_check_at__lte=now).exclude(stream__request__origin="import")
+    return due.order_by("next_check_at").values_list("stream_id", flat=True)
+
+
+def _check_clocks(pk: int, now: datetime) -> None:
+    """Warnings and breaches that fell due, each once, as events of their own instant."""
+    write = begin_write(pk, actor=None, at=now)
+    write.events += sla.check_due(write.request.stream, now=now)
+    if write.events:
+        write.finish()
+
+
+def _put_clocks_off(pk: int, now: datetime) -> object:
+    return SlaClock.objects.filter(stream_id=pk, next_check_at__lte=now).update(next_check_at=now + PUT_OFF)
+
+
+def _archive_due(now: datetime) -> QuerySet[Request, int]:
+    due = Request.objects.filter(status__in=ENDED_STATES, archive_at__lte=now)
+    return due.order_by("archive_at").values_list("stream_id", flat=True)
+
+
+def _archive(pk: int, now: datetime) -> None:
+    write: Write = begin_write(pk, actor=None, at=now)
+    request = write.request
+    if request.status in ENDED_STATES and request.archive_at and request.archive_at <= now:
+        lifecycle.archive(write)
+
+
+def _put_archiving_off(pk: int, now: datetime) -> object:
+    return Request.objects.filter(pk=pk).update(archive_at=now + PUT_OFF)
+
+
+SWEEPS = (
+    Sweep(name="timers", due=_timers_due, act=_fire_timers, put_off=_put_timers_off),
+    Sweep(name="sla", due=_clocks_due, act=_check_clocks, put_off=_put_clocks_off),
+    Sweep(name="archiving", due=_archive_due, act=_archive, put_off=_put_archiving_off),
+)
+
+
+def run_sweeps(now: datetime | None = None) -> dict[str, int]:
+    """Runs every sweep once; returns how many streams each acted on."""
+    return {sweep.name: sweep.run(now or clock.now()) for sweep in SWEEPS}
