@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from apps.outbox.models import Event
+
+
+class Notification(models.Model):
+    """A person was told of an event, once. `kind` picks the sentence, which is rendered when it is read."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notifications")
+    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="notifications")
+    kind = models.CharField(max_length=40)
+    at = models.DateTimeField()
+    read_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "event"], name="notification_once")]
+        indexes = [models.Index(fields=["user", "-id"], name="notification_list")]

@@ -1,0 +1,17 @@
+"""A person's notifications."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from apps.accounts.models import User
+from apps.notifications.models import Notification
+
+
+def notifications_of(user: User) -> QuerySet[Notification]:
+    """Newest first, with event and request."""
+    return Notification.objects.filter(user=user).select_related("event__stream__request__item").order_by("-id")
+
+
+def unread_count(user: User) -> int:
+    return Notification.objects.filter(user=user, read_at=None).count()
