@@ -1,0 +1,158 @@
+"""The demonstration organisation: `fixtures/demo.json` and `fixtures/workflows/`, written through the ordinary services."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from apps.accounts.models import Team, User
+from apps.accounts.services import create_person, create_team
+from apps.calendars.models import BusinessCalendar
+from apps.calendars.services import freeze_calendar
+from apps.core.errors import BrokenDocument
+from apps.requests.forms import check_form
+from apps.requests.models import CatalogItem, FormVersion, Request, SelectionRule
+from apps.requests.selectors import tasks_of, waiting_approvals
+from apps.requests.services.comments import add_comment
+from apps.requests.services.decisions import record_decision
+from apps.requests.services.lifecycle import Wish, create_request
+from apps.requests.services.work import claim_task
+from apps.sla.models import SlaPolicyVersion
+from apps.sla.targets import check_policy
+from apps.workflows.models import Workflow
+from apps.workflows.services.drafting import create_workflow, save_draft
+from apps.workflows.services.publishing import publish_version
+
+Say = Callable[[str], None]
+FIXTURES = settings.BASE_DIR / "fixtures"
+EMAIL_DOMAIN = "example.org"
+
+
+def demo_document() -> dict[str, Any]:
+    """The organisation as `fixtures/demo.json` describes it."""
+    document: dict[str, Any] = json.loads((FIXTURES / "demo.json").read_text())
+    return document
+
+
+@transaction.atomic
+def seed(*, say: Say) -> bool:
+    """Writes the organisation and a few requests, all or nothing; False if it is already there."""
+    if CatalogItem.objects.filter(slug="laptop").exists():
+        return False
+    document = demo_document()
+    say("people and teams")
+    people = _people(document)
+    _teams(document, people)
+    say("the business calendar, forms and SLA targets")
+    _calendar(document["calendar"])
+    _policies(document)
+    say("workflows")
+    for path in sorted((FIXTURES / "workflows").glob("*.json")):
+        _workflow(json.loads(path.read_text()))
+    say("the catalogue")
+    for position, entry in enumerate(document["items"]):
+        _item(entry, position)
+    say("a few requests")
+    _requests(people)
+    return True
+
+
+def _people(document: Mapping[str, Any]) -> dict[str, User]:
+    people: dict[str, User] = {}
+    for entry in document["people"]:
+        fields = {key: value for key, value in entry.items() if key not in ("username", "roles", "manager")}
+        people[entry["username"]] = create_person(
+            entry["username"],
+            password=document["password"],
+            roles=entry.get("roles", ()),
+            manager=people.get(entry.get("manager", "")),
+            email=f"{entry['username']}@{EMAIL_DOMAIN}",
+            time_zone=document["calendar"]["time_zone"],
+            **fields,
+        )
+    return people
+
+
+def _teams(document: Mapping[str, Any], people: Mapping[str, User]) -> list[Team]:
+    return [
+        create_team(
+            entry["key"],
+            name=entry["name"],
+            lead=people[entry["lead"]],
+            members=[people[name] for name in entry["members"]],
+        )
+        for entry in document["teams"]
+    ]
+
+
+def _calendar(entry: Mapping[str, Any]) -> None:
+    fields = {key: entry[key] for key in ("key", "name", "time_zone", "country", "week")}
+    calendar = BusinessCalendar.objects.create(**fields)
+    for day, name in entry["holidays"].items():
+        calendar.holidays.create(date=date.fromisoformat(day), name=name)
+    freeze_calendar(calendar)
+
+
+def _policies(document: Mapping[str, Any]) -> None:
+    for key, form in document["forms"].items():
+        _refuse(check_form(form))
+        FormVersion.freeze(key, form)
+    for key, policy in document["sla"].items():
+        _refuse(check_policy(policy))
+        SlaPolicyVersion.freeze(key, policy)
+
+
+def _refuse(problems: Mapping[str, list[str]]) -> None:
+    if problems:
+        raise BrokenDocument(problems)
+
+
+def _workflow(document: dict[str, Any]) -> None:
+    workflow = create_workflow(document["workflow"], name=document["name"])
+    save_draft(workflow, document=document, actor=None)
+    publish_version(workflow, actor=None)
+
+
+def _item(entry: Mapping[str, Any], position: int) -> None:
+    fields = {key: entry[key] for key in ("slug", "name", "category", "icon", "form_key", "summary")}
+    if "archive_after_seconds" in entry:
+        fields["archive_after"] = timedelta(seconds=entry["archive_after_seconds"])
+    if "reopen_days" in entry:
+        fields["reopen_days"] = entry["reopen_days"]
+    item = CatalogItem.objects.create(position=position, sla_key="standard", time_zone="Europe/Amsterdam", **fields)
+    for order, rule in enumerate(entry["rules"], 1):
+        workflow = Workflow.objects.get(key=rule["workflow"])
+        SelectionRule.objects.create(
+            item=item, order=order, name=rule["name"], guard=rule["guard"], workflow=workflow
+        )
+
+
+def _requests(people: Mapping[str, User]) -> None:
+    """Requests in different states, so that every page has something to show."""
+    laptop = _ask(people["emil"], "laptop", "Laptop for the trade fair", urgency="high", data={
+        "model": "light", "price": {"amount": "1890.00", "currency": "EUR"}, "reason": "My present one no longer starts."})  # fmt: skip
+    _approve(laptop, people["tom"], "He needs it for the fair.")
+    travel = _ask(people["sara"], "travel", "Customer visit in Utrecht", data={
+        "purpose": "Yearly review with the customer", "trip_date": "2026-11-12",
+        "amount": {"amount": "1240.50", "currency": "EUR"}, "kilometres": 84, "companion": "emil"})  # fmt: skip
+    add_comment(travel, text="The hotel's receipt follows by post.", actor=people["sara"])
+    access = _ask(people["paul"], "access", "Read the data warehouse", data={
+        "system": "warehouse", "level": "read", "reason": "Monthly report on travel expenses"})  # fmt: skip
+    _approve(access, people["lena"], "")
+    newcomer = _ask(people["tom"], "new-employee", "Mila Novak starts in sales", impact="high", data={
+        "full_name": "Mila Novak", "start_date": "2027-02-01", "manager": "tom", "place": "office", "hours": 36})  # fmt: skip
+    claim_task(tasks_of(newcomer).get(), actor=people["nora"])
+
+
+def _ask(person: User, slug: str, title: str, **wish: Any) -> Request:
+    return create_request(CatalogItem.objects.get(slug=slug), Wish(title=title, **wish), actor=person)
+
+
+def _approve(request: Request, person: User, comment: str) -> None:
+    seat = waiting_approvals(person).get(level__approval__stream_id=request.pk)
+    record_decision(seat.level.approval, verdict="approve", comment=comment, actor=person)

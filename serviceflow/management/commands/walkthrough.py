@@ -1,0 +1,57 @@
+"""`manage.py walkthrough`: one request from submission to archive, through the public interfaces."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from serviceflow.walkthrough import WalkthroughFailed, walk_against, walk_in_process
+
+TITLES = {
+    "request": "Request",
+    "validation": "Validation",
+    "workflow_selection": "Workflow selection",
+    "state_machine": "State machine",
+    "processing": "Processing",
+    "approvals": "Approvals",
+    "sla_tracking": "SLA tracking",
+    "notifications": "Notifications",
+    "completion": "Completion",
+}
+
+
+class Command(BaseCommand):
+    help = "Takes one request of the demonstration data from submission to archive and tells what happened."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print one JSON object with the nine steps as keys")
+        parser.add_argument("--url", help="walk against this running server instead of in this process")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            steps = walk_against(options["url"]) if options["url"] else walk_in_process()
+        except WalkthroughFailed as failure:
+            raise CommandError(str(failure)) from failure
+        self.stdout.write(json.dumps(steps, indent=2) if options["json"] else "\n".join(_lines(steps)))
+
+
+def _lines(steps: dict[str, dict[str, Any]]) -> list[str]:
+    lines = []
+    for place, (step, title) in enumerate(TITLES.items(), 1):
+        what = dict(steps[step])
+        events = what.pop("events")
+        lines.append(f"{place}. {title}")
+        lines += [f"     {name.replace('_', ' ')}: {_text(value)}" for name, value in what.items()]
+        lines.append(f"     events: {', '.join(str(event) for event in events)}")
+    return lines
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key.replace('_', ' ')} {_text(one)}" for key, one in value.items() if one not in ("", []))
+    if isinstance(value, list):
+        return " · ".join(_text(one) for one in value) or "none"
+    return str(value)

@@ -1,0 +1,29 @@
+"""One embedded process for a first look: SQLite, an in-memory broker and channel layer, mail to the log."""
+
+from __future__ import annotations
+
+import secrets
+
+from serviceflow.settings.base import *  # noqa: F403 - base is the whole truth
+from serviceflow.settings.base import VAR_DIR, env
+
+
+def kept_secret() -> str:
+    """The demonstration's own secret key, made once and kept in `var/`, readable by its owner only."""
+    path = VAR_DIR / "secret_key"
+    if not path.exists():
+        VAR_DIR.mkdir(exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(50))
+    return path.read_text().strip()
+
+
+SECRET_KEY = env.str("SECRET_KEY", default="") or kept_secret()
+EMBEDDED = True
+EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.filebased.EmailBackend")
+EMAIL_FILE_PATH = VAR_DIR / "mail"
+WHITENOISE_USE_FINDERS = True
+SILENCED_SYSTEM_CHECKS = ["django_ratelimit.E003", "django_ratelimit.W001"]  # LocMem is shared by one process
+RELAY_EVERY_SECONDS = env.float("RELAY_EVERY_SECONDS", default=1.0)
+SWEEP_EVERY_SECONDS = env.float("SWEEP_EVERY_SECONDS", default=2.0)
+LOGGING = {"level": env.str("LOG_LEVEL", default="WARNING"), "json": False}
