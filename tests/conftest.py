@@ -1,0 +1,84 @@
+"""What every test can rely on: clean process caches, a guard that is lifted for SQLite's flush, loud skips."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from hypothesis import settings as hypothesis_settings
+
+from apps.approvals import selectors as approval_selectors
+from apps.calendars import selectors as calendar_selectors
+from apps.requests import facts
+from apps.requests.services import effects
+from apps.sla import selectors as sla_selectors
+from apps.workflows import selectors as workflow_selectors
+
+SHARED_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+VERSION_CACHES = (
+    approval_selectors.policy_of,
+    calendar_selectors.calendar_of,
+    effects._inline_policy,
+    facts.form_of,
+    sla_selectors.targets_of,
+    workflow_selectors.definition_of,
+)
+
+hypothesis_settings.register_profile("short", max_examples=40, deadline=None, print_blob=True)
+hypothesis_settings.register_profile("long", max_examples=1000, deadline=None, print_blob=True)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
+
+
+@pytest.fixture(autouse=True)
+def _fresh_version_caches() -> Iterator[None]:
+    """Ids start again where a test's rows were flushed, so what was cached by id is forgotten between tests."""
+    yield
+    for cache in VERSION_CACHES:
+        cache.cache_clear()
+
+
+@lru_cache
+def on_postgresql() -> bool:
+    return connection.vendor == "postgresql"
+
+
+@lru_cache
+def redis_command() -> str | None:
+    """`redis-server` on the path; tests start one of their own with it."""
+    return shutil.which("redis-server")
+
+
+MISSING = {
+    "postgres": (on_postgresql, "PostgreSQL's locks (this run is on SQLite)"),
+    "redis": (lambda: bool(redis_command()), "redis-server on the path"),
+    "browser": (lambda: bool(CHROMIUM), "Chromium on the path"),
+}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        for marker, (is_there, what) in MISSING.items():
+            if item.get_closest_marker(marker) and not is_there():
+                item.add_marker(pytest.mark.skip(reason=f"NOT RUN: needs {what}"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped:
+        reasons = sorted({str(report.longrepr[2]) for report in skipped if isinstance(report.longrepr, tuple)})
+        terminalreporter.section(f"{len(skipped)} TESTS WERE NOT RUN", sep="!", red=True, bold=True)
+        for reason in reasons:
+            terminalreporter.write_line(reason, red=True)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Where nothing may be skipped (CI), a skip fails the run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("NOTHING_SKIPPED") and on_postgresql() and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
