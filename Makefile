@@ -1,0 +1,55 @@
+# Two commands do all the set-up on a fresh machine with Python 3.11+ and make: `make demo` and `make test`.
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := DJANGO_SETTINGS_MODULE=serviceflow.settings.demo $(BIN)/python manage.py
+
+.PHONY: help demo setup setup-dev lint test test-all bench clean
+
+help:
+	@echo "make demo      a running demonstration on http://127.0.0.1:$(PORT)/ (PORT=...)"
+	@echo "make test      linters, types, import contracts and the tests (at most 15 minutes)"
+	@echo "make test-all  the long tests on top"
+	@echo "make lint      only linters, types and import contracts"
+	@echo "make bench     the benchmarks; they print figures and never fail on a stopwatch"
+	@echo "make setup     only the environment in $(VENV)"
+
+demo: setup
+	@mkdir -p var
+	@echo "· preparing the database var/demo.sqlite3"
+	@$(DEMO) migrate --verbosity 0
+	@$(DEMO) seed_demo
+	@test -e var/walked || (echo "· walking one request through, from submission to archive" && $(DEMO) walkthrough && touch var/walked)
+	@echo "· starting web, socket, worker and beat in one process"
+	@exec env DJANGO_SETTINGS_MODULE=serviceflow.settings.demo $(BIN)/python manage.py serve_demo --port $(PORT)
+
+setup: $(VENV)/.runtime
+setup-dev: $(VENV)/.development
+
+$(VENV)/.runtime: requirements.txt
+	@PYTHON="$(PYTHON)" sh scripts/install.sh requirements.txt
+	@touch $@
+
+$(VENV)/.development: requirements.txt requirements-dev.txt
+	@PYTHON="$(PYTHON)" sh scripts/install.sh requirements-dev.txt
+	@touch $@ $(VENV)/.runtime
+
+lint: setup-dev
+	@echo "· ruff" && $(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@echo "· mypy" && DJANGO_SETTINGS_MODULE=serviceflow.settings.demo $(BIN)/mypy
+	@echo "· import contracts" && $(BIN)/lint-imports
+	@echo "· migrations" && DJANGO_SETTINGS_MODULE=serviceflow.settings.demo $(BIN)/python manage.py makemigrations --check --dry-run
+
+test: lint
+	@echo "· tests on PostgreSQL" && $(BIN)/python -m pytest -n 2 -m "not long"
+	@echo "· the smaller part on SQLite" && TEST_DATABASE_URL=sqlite:///var/test.sqlite3 $(BIN)/python -m pytest -m "sqlite and not long"
+
+test-all: setup-dev
+	@echo "· the long tests" && $(BIN)/python -m pytest -m long --timeout=1800
+
+bench: setup-dev
+	@$(BIN)/python -m tests.benchmarks
+
+clean:
+	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
