@@ -1,0 +1,43 @@
+"""What can be wrong with a document, said so that a person can mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Severity(Enum):
+    """Whether a problem keeps a document from becoming a version."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One thing that is wrong. It names its step or its transition, where it has one, and the place in the JSON."""
+
+    code: str
+    message: str
+    severity: Severity = Severity.ERROR
+    step: str | None = None
+    transition: int | None = None
+    path: str = ""
+
+    @property
+    def place(self) -> str:
+        """The step's id, else `transitions/3`, else the path in the JSON, else `document`."""
+        if self.step is not None:
+            return self.step
+        if self.transition is not None:
+            return f"transitions/{self.transition}"
+        return self.path or "document"
+
+
+def by_place(problems: Iterable[Problem]) -> dict[str, list[str]]:
+    """The messages, listed per place in the order in which they were found."""
+    places: dict[str, list[str]] = {}
+    for problem in problems:
+        places.setdefault(problem.place, []).append(problem.message)
+    return places

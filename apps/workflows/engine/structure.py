@@ -1,0 +1,188 @@
+"""What a document's parts ask of each other: one start, arrows that lead somewhere, outcomes that have arrows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from apps.workflows.engine.definition import Definition, Step, Transition
+from apps.workflows.engine.guards import check_expression
+from apps.workflows.engine.kinds import KINDS
+from apps.workflows.engine.kinds.base import Kind, Policies, step_problem
+from apps.workflows.engine.problems import Problem, Severity
+
+_INSTANCES = frozenset({"for_each", "count", "mode", "done_when", "open_ended", "cancel_rest"})
+NOT_YET = _INSTANCES | {"deadlines", "only_while", "exclusive", "cancels", "merge"}
+
+
+def check(definition: Definition, policies: Policies) -> Iterator[Problem]:
+    """Every problem of structure. A step of a kind that is not available yet is only a place in the graph."""
+    places = {step.id: f"steps/{index}" for index, step in enumerate(definition.steps)}
+    for problem in _problems(definition, policies):
+        if problem.step is None:
+            yield problem
+        else:
+            yield replace(problem, path=f"{places[problem.step]}/{problem.path}".removesuffix("/"))
+
+
+def _problems(definition: Definition, policies: Policies) -> Iterator[Problem]:
+    yield from _check_start(definition)
+    yield from _check_references(definition)
+    for arrow in definition.transitions:
+        yield from _check_arrow(arrow, definition)
+    for step in definition.steps:
+        yield from _check_step(step, definition, policies)
+    yield from _check_graph(definition)
+    yield from _check_ends(definition)
+
+
+def _check_start(definition: Definition) -> Iterator[Problem]:
+    starts = sum(step.kind == "start" for step in definition.steps)
+    if starts != 1:
+        yield Problem(
+            code="one_start", message=f"A workflow has exactly one start, this one has {starts}.", path="steps"
+        )
+
+
+def _check_references(definition: Definition) -> Iterator[Problem]:
+    stages = {stage.id for stage in definition.stages}
+    for step in definition.steps:
+        if step.stage is not None and step.stage not in stages:
+            yield step_problem("unknown_stage", step, f"there is no stage {step.stage!r}.", path="stage")
+    if definition.reopen is not None and not definition.has_step(definition.reopen):
+        text = f"The step to reopen at, {definition.reopen!r}, does not exist."
+        yield Problem(code="unknown_step", message=text, path="reopen")
+
+
+# arrows
+
+
+def _check_arrow(arrow: Transition, definition: Definition) -> Iterator[Problem]:
+    for step_id in dict.fromkeys((arrow.source, arrow.target)):
+        if not definition.has_step(step_id):
+            yield _arrow_problem("unknown_step", arrow, f"there is no step {step_id!r}.")
+    if arrow.deadline is not None:
+        yield _arrow_problem("not_available", arrow, "deadlines are not available yet.")
+    kind = KINDS.get(definition.step(arrow.source).kind) if definition.has_step(arrow.source) else None
+    if kind is not None:
+        for condition in sorted(_conditions(arrow) - kind.conditions):
+            text = f"an arrow out of a step of kind {kind.name!r} cannot carry {condition!r}."
+            yield _arrow_problem("arrow_condition", arrow, text)
+    if arrow.when is not None:
+        problem = check_expression(arrow.when, boolean=True)
+        if problem:
+            yield _arrow_problem("expression", arrow, f"'when': {problem}")
+
+
+def _conditions(arrow: Transition) -> set[str]:
+    carried = {"outcome": arrow.outcome is not None, "when": arrow.when is not None, "otherwise": arrow.otherwise}
+    return {name for name, is_carried in carried.items() if is_carried}
+
+
+def _arrow_problem(code: str, arrow: Transition, text: str) -> Problem:
+    message = f"Transition {arrow.index} ({arrow.source} → {arrow.target}): {text}"
+    return Problem(code=code, transition=arrow.index, message=message, path=f"transitions/{arrow.index}")
+
+
+# steps
+
+
+def _check_step(step: Step, definition: Definition, policies: Policies) -> Iterator[Problem]:
+    kind = KINDS.get(step.kind)
+    if kind is None:
+        yield step_problem("not_available", step, f"the kind {step.kind!r} is not available yet.", path="kind")
+        return
+    for key in sorted(NOT_YET & step.settings.keys()):
+        yield step_problem("not_available", step, f"{key!r} is not available yet.", path=key)
+    yield from kind.check(step, definition, policies)
+    yield from _check_expressions(step, kind)
+    if kind.working:
+        yield from _check_outcomes(step, kind, definition, policies)
+
+
+def _check_expressions(step: Step, kind: Kind) -> Iterator[Problem]:
+    for path, source, is_condition in kind.expressions(step):
+        problem = check_expression(source, boolean=is_condition)
+        if problem:
+            yield step_problem("expression", step, f"{path!r}: {problem}", path=path)
+
+
+def _check_outcomes(step: Step, kind: Kind, definition: Definition, policies: Policies) -> Iterator[Problem]:
+    """Every outcome has an arrow, every arrow an outcome, and of equal arrows only one could be taken."""
+    arrows = [arrow for arrow in definition.arrows_from(step.id) if arrow.deadline is None]
+    counts = Counter(arrow.outcome for arrow in arrows)
+    known = [outcome.id for outcome in step.outcomes]
+    for arrow in arrows:
+        if arrow.outcome is not None and arrow.outcome not in known:
+            text = f"step {step.id!r} has no outcome {arrow.outcome!r}, only {', '.join(known)}."
+            yield _arrow_problem("unknown_outcome", arrow, text)
+    for outcome, count in counts.items():
+        if count > 1:
+            which = "without an outcome" if outcome is None else f"for {outcome!r}"
+            yield step_problem("equal_arrows", step, f"{count} arrows {which}; only one can be taken.")
+    yield from _check_taken(step, counts, kind.optional(step, policies))
+
+
+def _check_taken(step: Step, counts: Counter[str | None], optional: frozenset[str]) -> Iterator[Problem]:
+    without = [outcome.id for outcome in step.outcomes if outcome.id not in optional and not counts[outcome.id]]
+    if not counts[None]:
+        for outcome in without:
+            yield step_problem("outcome_without_arrow", step, f"no arrow for the outcome {outcome!r}.")
+    elif not without and not optional:
+        text = "the arrow without an outcome is never taken: each outcome has its own."
+        yield step_problem("does_nothing", step, text)
+
+
+# the graph
+
+
+def _check_graph(definition: Definition) -> Iterator[Problem]:
+    starts = [step.id for step in definition.steps if step.kind == "start"]
+    ends = [step.id for step in definition.steps if step.kind == "end"]
+    forward = _reached(starts, lambda step: [arrow.target for arrow in definition.arrows_from(step)])
+    backward = _reached(ends, lambda step: [arrow.source for arrow in definition.arrows_to(step)])
+    for step in definition.steps:
+        if step.id not in forward and starts:
+            yield step_problem("unreachable", step, "no way leads here from the start.")
+        if step.id not in backward:
+            yield step_problem("no_way_out", step, "no way leads from here to an end.")
+    yield from _check_endless(definition)
+
+
+def _reached(roots: list[str], following: Callable[[str], list[str]]) -> set[str]:
+    seen = set(roots)
+    waiting = list(roots)
+    while waiting:
+        for step in following(waiting.pop()):
+            if step not in seen:
+                seen.add(step)
+                waiting.append(step)
+    return seen
+
+
+def _check_endless(definition: Definition) -> Iterator[Problem]:
+    """Loops in which nothing waits and nothing decides: of steps that only pass tokens on, and of actions alone."""
+    passing = {step.id for step in definition.steps if step.kind in KINDS and not KINDS[step.kind].working}
+    acting = {step.id for step in definition.steps if step.kind == "action"}
+    for group in (passing, acting):
+        for step in definition.steps:
+            if step.id in group and _returns(step.id, group, definition):
+                yield step_problem("endless_loop", step, "is in a loop of automatic steps that no guard ends.")
+
+
+def _returns(step: str, group: set[str], definition: Definition) -> bool:
+    """Whether arrows without a guard lead from the step back to it within the group."""
+
+    def following(name: str) -> list[str]:
+        arrows = definition.arrows_from(name)
+        return [arrow.target for arrow in arrows if arrow.when is None and arrow.target in group]
+
+    return step in _reached(following(step), following)
+
+
+def _check_ends(definition: Definition) -> Iterator[Problem]:
+    ends = [step for step in definition.steps if step.kind == "end"]
+    if ends and not any("outcome" in step.settings for step in ends):
+        text = "No end has an outcome, so every run of this workflow ends as cancelled."
+        yield Problem(code="no_outcome", severity=Severity.WARNING, message=text, path="steps")
