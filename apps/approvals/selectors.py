@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import F, QuerySet
 
-from apps.accounts import selectors as people
+from apps.accounts import selectors as accounts
 from apps.accounts.models import User
 from apps.approvals.enums import ApprovalStatus
 from apps.approvals.models import ApprovalPolicyVersion, Seat
@@ -26,29 +26,37 @@ class Approver:
     because: Rule
 
 
-def resolve_approvers(rules: Sequence[Rule], *, requester: User) -> list[Approver]:
+@dataclass(frozen=True, kw_only=True)
+class Concerned:
+    """The people of a request that approver rules can start from."""
+
+    requester: User
+    requested_for: User
+
+
+def resolve_approvers(rules: Sequence[Rule], *, people: Concerned) -> list[Approver]:
     """The active people the rules name, each once, under the first rule that names them.
 
     One statement for each kind of rule that occurs: persons, teams and roles together, managers one each.
     """
     found: dict[int, Approver] = {}
     for rule in rules:
-        for user in _people_of(rule, requester):
+        for user in _people_of(rule, people):
             found.setdefault(user.pk, Approver(user=user, because=rule))
     return list(found.values())
 
 
-def _people_of(rule: Rule, requester: User) -> list[User]:
+def _people_of(rule: Rule, concerned: Concerned) -> list[User]:
     if "manager_of" in rule:
-        manager = people.manager_of(requester, up=rule.get("up", 1))
+        manager = accounts.manager_of(getattr(concerned, rule["manager_of"]), up=rule.get("up", 1))
         return [manager] if manager else []
     named = {f"{kind}s": [rule[kind]] for kind in ("role", "team") if kind in rule}
-    return people.people_in(usernames=[rule["person"]] if "person" in rule else [], **named)
+    return accounts.people_in(usernames=[rule["person"]] if "person" in rule else [], **named)
 
 
-def open_seats(approval_id: int) -> list[Seat]:
-    """The seats of the level that is open, with their decisions, level and approval: one statement."""
-    return list(
+def open_seats(approval_id: int) -> QuerySet[Seat]:
+    """The seats of the level that is open (or was last), with their decisions, level and approval, by id."""
+    return (
         Seat.objects.filter(level__approval_id=approval_id, level__index=F("level__approval__level"))
         .select_related("level__approval__visit", "decision")
         .order_by("id")

@@ -14,7 +14,7 @@ from apps.approvals import policies
 from apps.approvals.enums import ApprovalEvent, ApprovalStatus, Verdict
 from apps.approvals.models import Approval, ApprovalLevel, Decision, Seat
 from apps.approvals.quorum import Level, Policy, Tally, Vote, tally
-from apps.approvals.selectors import Approver, open_seats, resolve_approvers
+from apps.approvals.selectors import Approver, Concerned, resolve_approvers
 from apps.core.errors import AlreadyDecided, InvalidInput, TransitionNotAllowed
 from apps.outbox.incidents import open_incident
 from apps.outbox.models import Note
@@ -40,7 +40,7 @@ class Outcome:
 
 
 def open_approval(
-    visit: StepVisit, *, name: str, policy: Policy, requester: User, holds: Holds, at: datetime
+    visit: StepVisit, *, name: str, policy: Policy, people: Concerned, holds: Holds, at: datetime
 ) -> Outcome:
     """Opens a round at its first level that applies. `holds` evaluates a level's guard.
 
@@ -51,29 +51,30 @@ def open_approval(
     approval.save(force_insert=True)
     outcome = Outcome(approval=approval)
     outcome.events.append(_event(ApprovalEvent.OPENED, approval, at, step=visit.step))
-    _open_level_from(0, outcome, policy=policy, requester=requester, holds=holds, at=at)
+    _open_level_from(0, outcome, policy=policy, people=people, holds=holds, at=at)
     if approval.level or outcome.result:
         approval.save(update_fields=["level", "status", "ended_at"])
     return outcome
 
 
-def record_decision(  # noqa: PLR0913 - a decision is what these say together
-    approval_id: int,
+def record_decision(
+    seats: Sequence[Seat],
     *,
     actor: User,
     verdict: str,
     note: Note | None,
     policy: Policy,
-    requester: User,
+    people: Concerned,
     holds: Holds,
     at: datetime,
 ) -> Outcome:
     """Records the one answer of the actor's seat, and ends the level or the round if that decides it.
 
+    `seats` are the open level's (`selectors.open_seats`), read under the stream's lock.
+
     Raises NotPermitted for somebody who was not asked, AlreadyDecided when the seat has its answer or the round has
     ended, InvalidInput where the level asks for a comment and none came. A late answer is recorded nowhere.
     """
-    seats = open_seats(approval_id)
     seat = policies.seat_of(actor, seats)
     approval = seat.level.approval
     level = policy.levels[approval.level]
@@ -83,7 +84,7 @@ def record_decision(  # noqa: PLR0913 - a decision is what these say together
     outcome.events.append(_decided(seat, actor, verdict, note, at))
     reached = _tally(level, seats)
     if reached.status == "approved":
-        _open_level_from(approval.level + 1, outcome, policy=policy, requester=requester, holds=holds, at=at)
+        _open_level_from(approval.level + 1, outcome, policy=policy, people=people, holds=holds, at=at)
     elif reached.status != "pending":
         _end(outcome, ApprovalStatus(reached.status), at)
     if reached.status != "pending":
@@ -110,7 +111,7 @@ def _refuse_impossible(seat: Seat, verdict: str, note: Note | None, level: Level
         raise TransitionNotAllowed("This approval cannot be sent back.")
     if verdict == Verdict.ABSTAIN:
         raise TransitionNotAllowed("This approval does not take abstentions.")
-    wanted = {"on_reject": {Verdict.REJECT, Verdict.RETURN}, "always": set(Verdict)}.get(level.comment, set())
+    wanted = {"on_reject": {Verdict.REJECT, Verdict.RETURN}, "on_any": set(Verdict)}.get(level.comment, set())
     if verdict in wanted and note is None:
         raise InvalidInput({"comment": ["Please say why."]})
 
@@ -134,7 +135,7 @@ def _tally(level: Level, seats: Sequence[Seat]) -> Tally:
 
 
 def _open_level_from(
-    index: int, outcome: Outcome, *, policy: Policy, requester: User, holds: Holds, at: datetime
+    index: int, outcome: Outcome, *, policy: Policy, people: Concerned, holds: Holds, at: datetime
 ) -> None:
     """Opens the next level that applies, saying which were skipped; past the last one the round is approved."""
     for place in range(index, len(policy.levels)):
@@ -142,9 +143,9 @@ def _open_level_from(
         if level.when and not holds(level.when):
             _skip(outcome, place, level, at)
             continue
-        _open_level(outcome, place, level, resolve_approvers(level.approvers, requester=requester), at)
+        _open_level(outcome, place, level, resolve_approvers(level.approvers, people=people), at)
         if not outcome.asked:
-            _ask_fallback(outcome, policy, requester, at)
+            _ask_fallback(outcome, policy, people, at)
         return
     _end(outcome, ApprovalStatus.APPROVED, at)
 
@@ -174,9 +175,9 @@ def _seat(outcome: Outcome, level: ApprovalLevel, asked: Sequence[Approver]) -> 
         outcome.events[-1] = _with_seats(outcome.events[-1], rows)
 
 
-def _ask_fallback(outcome: Outcome, policy: Policy, requester: User, at: datetime) -> None:
+def _ask_fallback(outcome: Outcome, policy: Policy, people: Concerned, at: datetime) -> None:
     level = outcome.approval.levels.get(index=outcome.approval.level)
-    _seat(outcome, level, resolve_approvers(policy.fallback, requester=requester))
+    _seat(outcome, level, resolve_approvers(policy.fallback, people=people))
     if not outcome.asked:
         key = f"approval:{outcome.approval.pk}:{level.key}"
         detail = f"Nobody can answer at level {level.key} of step {outcome.approval.step}, nor its fallback."

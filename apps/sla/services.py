@@ -1,4 +1,4 @@
-"""Starting clocks, letting them follow events, noticing what fell due. The caller holds the stream's lock and publishes."""
+"""Starting clocks, letting them follow events, noticing what fell due. The caller holds the lock and publishes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def start_clocks(
 ) -> list[NewEvent]:
     """One running clock for each target the policy has for this priority. `calendars`: key -> version id, as pinned."""
     targets = targets_of(policy_id, priority)
-    rows = [_started(stream, target, policy_id, calendars.get(target.calendar or ""), priority, at) for target in targets]
+    rows = [
+        _started(stream, target, policy_id, calendars.get(target.calendar or ""), priority, at) for target in targets
+    ]
     SlaClock.objects.bulk_create(rows)
     return [_event(SlaEvent.STARTED, row, at) for row in rows]
 
@@ -52,7 +54,7 @@ def follow(stream: Stream, events: Sequence[NewEvent], *, at: datetime) -> list[
 
 
 def check_due(stream: Stream, *, now: datetime) -> list[NewEvent]:
-    """Marks the warnings and breaches that fell due until `now`, each once; returns their events, at their own instants."""
+    """Marks the warnings and breaches that fell due until `now`, each once; returns their events."""
     told: list[NewEvent] = []
     changed = []
     for row in unstopped([stream.pk]).filter(next_check_at__lte=now):
@@ -157,7 +159,7 @@ _PATHS: Mapping[tuple[str, str], tuple[Callable[[SlaClock], None], ...]] = {
     (R, V): (SlaClock.void,),
     (P, V): (SlaClock.void,),
 }
-_TOLD = {
+_TOLD: Mapping[tuple[str, str], SlaEvent] = {
     (R, P): SlaEvent.PAUSED,
     (P, R): SlaEvent.RESUMED,
     (R, M): SlaEvent.MET,

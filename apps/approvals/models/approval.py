@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -40,23 +42,23 @@ class Approval(models.Model):
         return self.name
 
     @transition(field=status, source=PENDING, target=ApprovalStatus.APPROVED)
-    def approve(self, *, at: object) -> None:
+    def approve(self, *, at: datetime) -> None:
         self.ended_at = at
 
     @transition(field=status, source=PENDING, target=ApprovalStatus.REJECTED)
-    def reject(self, *, at: object) -> None:
+    def reject(self, *, at: datetime) -> None:
         self.ended_at = at
 
     @transition(field=status, source=PENDING, target=ApprovalStatus.RETURNED)
-    def give_back(self, *, at: object) -> None:
+    def give_back(self, *, at: datetime) -> None:
         self.ended_at = at
 
     @transition(field=status, source=PENDING, target=ApprovalStatus.EXPIRED)
-    def expire(self, *, at: object) -> None:
+    def expire(self, *, at: datetime) -> None:
         self.ended_at = at
 
     @transition(field=status, source=PENDING, target=ApprovalStatus.WITHDRAWN)
-    def withdraw(self, *, at: object) -> None:
+    def withdraw(self, *, at: datetime) -> None:
         self.ended_at = at
 
 

@@ -1,0 +1,53 @@
+"""SLA policies, versioned; clocks, read-only."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.contrib import admin
+from unfold.decorators import display
+
+from apps.core.admin import KeyedVersionAdmin, VersionForm
+from apps.core.admin_parts import ACTIVE, BAD, GOOD, WAITING, badge, link_to
+from apps.outbox.admin import OfStreamAdmin
+from apps.sla.models import SlaClock, SlaPolicyVersion
+from apps.sla.targets import check_policy
+
+
+class PolicyForm(VersionForm):
+    check = staticmethod(check_policy)
+
+
+@admin.register(SlaPolicyVersion)
+class SlaPolicyVersionAdmin(KeyedVersionAdmin):
+    form = PolicyForm
+
+
+@admin.register(SlaClock)
+class SlaClockAdmin(OfStreamAdmin):
+    list_display = ("target", "owner", "priority", "status_badge", "due_at", "breached_at", "stopped_at")
+    list_filter = ("status", "metric", "priority", "due_at")
+    list_select_related = (*OfStreamAdmin.list_select_related, "policy", "calendar")
+    search_fields = ("=target",)
+    search_help_text = "A target's id"
+    fields = (
+        "owner", "stream_link", "policy_link", "calendar_link", "target", "metric", "priority", "status", "started_at",
+        "counted", "running_since", "due_at", "next_check_at", "warnings", "breached_at", "stopped_at",
+    )  # fmt: skip
+    status_badge = badge("status", {"running": ACTIVE, "paused": WAITING, "met": GOOD, "breached": BAD})
+
+    @display(description="policy")
+    def policy_link(self, clock: SlaClock) -> str:
+        return link_to(clock.policy)
+
+    @display(description="calendar")
+    def calendar_link(self, clock: SlaClock) -> str:
+        return link_to(clock.calendar)
+
+    @display(description="counted before it runs since")
+    def counted(self, clock: SlaClock) -> str:
+        return str(timedelta(seconds=round(clock.elapsed)))
+
+    @display(description="warnings given")
+    def warnings(self, clock: SlaClock) -> str:
+        return ", ".join(f"{percent} %" for percent in clock.warned) or "none"

@@ -1,0 +1,439 @@
+"""Business time against the cases of other projects, a naive reference, and its own conventions."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from time import perf_counter
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from apps.calendars import business_time as bt
+from apps.core.errors import InvalidInput
+
+CASES = Path(__file__).parents[2].parent / "shared" / "data" / "sla" / "sla_dev.jsonl"
+ROWS = [json.loads(line) for line in CASES.read_text().splitlines()] if CASES.exists() else []
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+OFFICE = {"time_zone": "Europe/Amsterdam", "week": {day: ["09:00-17:00"] for day in DAYS[:5]}}
+
+
+def daily(*windows: str) -> dict[str, list[str]]:
+    return {day: list(windows) for day in DAYS}
+
+
+def calendar(**changes: object) -> bt.Calendar:
+    return bt.Calendar.from_document({**OFFICE, **changes})
+
+
+def at(text: str) -> datetime:
+    """A wall time in Amsterdam."""
+    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("Europe/Amsterdam"))
+
+
+# ------------------------------------------------------------------------------------ other projects' cases
+
+
+def row_calendar(row: dict) -> bt.Calendar:
+    def joined(days: dict) -> dict:
+        return {day: ["-".join(window) for window in windows] for day, windows in days.items()}
+
+    week = joined(row["week"]) or daily("00:00-24:00")
+    return bt.Calendar.from_document(
+        {
+            "time_zone": row["tz"],
+            "week": week,
+            "holidays": dict.fromkeys(row["holidays"], "holiday"),
+            "overrides": joined(row["date_overrides"]),
+            "breaks": joined(row["breaks"]),
+        }
+    )
+
+
+def add_around_pauses(calendar: bt.Calendar, start: datetime, seconds: float, pauses: list) -> datetime:
+    """A paused stretch does not count: what was due in it, or after it, is due later by its open seconds."""
+    due = bt.add(calendar, start, seconds)
+    for low, high in ((datetime.fromisoformat(low), datetime.fromisoformat(high)) for low, high in pauses):
+        if low < due:
+            due = bt.add(calendar, due, bt.between(calendar, max(low, start), high))
+    return due
+
+
+def answer(row: dict) -> object:
+    calendar, kind = row_calendar(row), row["kind"]
+    start = datetime.fromisoformat(row["start"]) if "start" in row else None
+    if kind == "add":
+        return add_around_pauses(calendar, start, row["duration_s"], row["pauses"])
+    if kind == "between":
+        return bt.between(calendar, start, datetime.fromisoformat(row["end"]))
+    if kind == "open_intervals":
+        found = bt.open_intervals(calendar, start, start + timedelta(days=30))
+        return list(found[: len(row["expected_intervals"])])
+    if kind == "wall_to_instant":
+        return bt.wall_to_instant(calendar, date.fromisoformat(row["local_date"]), row["local_time"])
+    if kind == "add_days":
+        return bt.add_days(calendar, start, row["days"])
+    questions = {
+        "is_open": bt.is_open,
+        "next_open": bt.next_open,
+        "next_close": bt.next_close,
+        "prev_open": bt.previous_open,
+    }
+    return questions[kind](calendar, start)
+
+
+def expected(row: dict) -> object:
+    if row["kind"] == "between":
+        return row["expected_s"]
+    if row["kind"] == "is_open":
+        return row["expected"]
+    if row["kind"] == "open_intervals":
+        return [(datetime.fromisoformat(low), datetime.fromisoformat(high)) for low, high in row["expected_intervals"]]
+    return datetime.fromisoformat(row["expected"])
+
+
+@pytest.mark.skipif(not ROWS, reason=f"SKIPPED LOUDLY: {CASES} is missing, 84 business-time cases were not run")
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["id"])
+def test_it_answers_what_other_projects_answer(row: dict) -> None:
+    assert answer(row) == expected(row)
+
+
+@pytest.mark.skipif(not ROWS, reason=f"SKIPPED LOUDLY: {CASES} is missing")
+def test_all_cases_of_other_projects_were_there() -> None:
+    assert len(ROWS) == 84
+
+
+# ------------------------------------------------------------------------------------ conventions
+
+
+def test_what_ends_exactly_at_closing_time_is_due_at_closing_time() -> None:
+    assert bt.add(calendar(), at("2026-03-02 16:00"), 3600) == at("2026-03-02 17:00")
+
+
+def test_counted_backwards_to_the_opening_it_is_the_opening() -> None:
+    assert bt.add(calendar(), at("2026-03-02 10:00"), -3600) == at("2026-03-02 09:00")
+
+
+def test_zero_seconds_from_closed_is_the_next_opening_and_from_open_the_same_instant() -> None:
+    assert bt.add(calendar(), at("2026-03-06 18:00"), 0) == at("2026-03-09 09:00")
+    assert bt.add(calendar(), at("2026-03-06 12:00"), 0) == at("2026-03-06 12:00")
+
+
+def test_a_short_and_a_long_day_count_what_really_elapsed() -> None:
+    always = calendar(week=daily("00:00-24:00"))
+    assert bt.between(always, at("2026-03-29 00:00"), at("2026-03-30 00:00")) == 23 * 3600
+    assert bt.between(always, at("2026-10-25 00:00"), at("2026-10-26 00:00")) == 25 * 3600
+
+
+def test_a_night_window_belongs_to_the_date_on_which_it_opens_in_both_spellings() -> None:
+    for night in ("22:00-06:00", "22:00-30:00"):
+        shift = calendar(week={"fri": [night]})
+        assert bt.open_intervals(shift, at("2026-03-06 00:00"), at("2026-03-12 00:00")) == (
+            (at("2026-03-06 22:00"), at("2026-03-07 06:00")),
+        )
+
+
+def test_a_night_over_the_change_of_clocks_lasts_seven_or_nine_hours() -> None:
+    shift = calendar(week={"sat": ["22:00-06:00"]})
+    assert bt.between(shift, at("2026-03-28 12:00"), at("2026-03-29 12:00")) == 7 * 3600
+    assert bt.between(shift, at("2026-10-24 12:00"), at("2026-10-25 12:00")) == 9 * 3600
+
+
+def test_a_holiday_closes_its_date_from_midnight_to_midnight_overrides_included() -> None:
+    nights = calendar(
+        week=daily("22:00-06:00"),
+        holidays={"2026-12-25": "Christmas"},
+        overrides={"2026-12-25": ["10:00-12:00"]},
+    )
+    assert bt.open_intervals(nights, at("2026-12-24 12:00"), at("2026-12-26 12:00")) == (
+        (at("2026-12-24 22:00"), at("2026-12-25 00:00")),
+    )
+
+
+def test_an_override_replaces_the_week_on_its_date_and_breaks_are_subtracted() -> None:
+    changed = calendar(overrides={"2026-12-24": ["09:00-12:30"], "2026-12-23": []}, breaks={"thu": ["12:00-12:15"]})
+    assert bt.open_intervals(changed, at("2026-12-23 00:00"), at("2026-12-25 00:00")) == (
+        (at("2026-12-24 09:00"), at("2026-12-24 12:00")),
+        (at("2026-12-24 12:15"), at("2026-12-24 12:30")),
+    )
+
+
+def test_an_exception_on_a_sunday_night_reaches_into_monday() -> None:
+    moved = calendar(overrides={"2026-03-08": ["22:00-02:00"]}, breaks={"2026-03-15": ["30:00-33:30"]})
+    assert bt.open_intervals(moved, at("2026-03-08 00:00"), at("2026-03-09 10:00")) == (
+        (at("2026-03-08 22:00"), at("2026-03-09 02:00")),
+        (at("2026-03-09 09:00"), at("2026-03-09 10:00")),
+    )
+    assert bt.next_open(moved, at("2026-03-15 00:00")) == at("2026-03-16 09:30")
+
+
+def test_windows_that_touch_are_one_also_over_midnight_on_monday() -> None:
+    always = calendar(week=daily("00:00-12:00", "12:00-24:00"))
+    start, end = at("2026-03-01 00:00"), at("2026-03-15 00:00")
+    assert bt.open_intervals(always, start, end) == ((start, end),)
+    assert bt.next_close(always, start) is None
+    assert bt.previous_close(always, start) is None
+
+
+AROUND = ("next_open", "next_close", "previous_open", "previous_close", "previous_opening")
+
+
+@pytest.mark.parametrize(
+    ("instant", "answers"),
+    [
+        ("03-03 12:00", ("03-03 12:00", "03-03 17:00", "03-03 12:00", "03-02 17:00", "03-03 09:00")),
+        ("03-03 09:00", ("03-03 09:00", "03-03 17:00", "03-03 09:00", "03-02 17:00", "03-03 09:00")),
+        ("03-03 17:00", ("03-04 09:00", "03-04 17:00", "03-03 17:00", "03-03 17:00", "03-03 09:00")),
+        ("03-07 12:00", ("03-09 09:00", "03-09 17:00", "03-06 17:00", "03-06 17:00", "03-06 09:00")),
+    ],
+)
+def test_openings_and_closings_around_an_instant(instant: str, answers: tuple[str, ...]) -> None:
+    found = tuple(getattr(bt, question)(calendar(), at(f"2026-{instant}")) for question in AROUND)
+    assert found == tuple(at(f"2026-{answer}") for answer in answers)
+
+
+def test_business_days_keep_the_wall_time_over_the_change_of_clocks() -> None:
+    assert bt.add_days(calendar(), at("2026-03-27 10:30"), 1) == at("2026-03-30 10:30")
+    assert bt.add_days(calendar(), at("2026-03-30 10:30"), -1) == at("2026-03-27 10:30")
+
+
+def test_business_days_skip_holidays_and_go_on_after_closing() -> None:
+    closed = calendar(holidays={"2026-04-06": "Easter Monday"})
+    assert bt.add_days(closed, at("2026-04-03 18:00"), 1) == at("2026-04-08 09:00")
+    assert bt.add_days(closed, at("2026-04-04 12:00"), 0) == at("2026-04-07 09:00")
+
+
+def test_the_explanation_leaves_no_gap_and_names_holidays() -> None:
+    closed = calendar(holidays={"2026-04-06": "Easter Monday"})
+    spans = bt.explain(closed, at("2026-04-03 16:00"), at("2026-04-07 10:00"))
+    assert [(span.why, span.start, span.end) for span in spans] == [
+        ("open", at("2026-04-03 16:00"), at("2026-04-03 17:00")),
+        ("closed", at("2026-04-03 17:00"), at("2026-04-06 00:00")),
+        ("holiday", at("2026-04-06 00:00"), at("2026-04-07 00:00")),
+        ("closed", at("2026-04-07 00:00"), at("2026-04-07 09:00")),
+        ("open", at("2026-04-07 09:00"), at("2026-04-07 10:00")),
+    ]
+
+
+def test_equal_documents_make_equal_calendars_with_one_hash() -> None:
+    assert calendar() == calendar()
+    assert hash(calendar()) == hash(calendar())
+    assert calendar() != calendar(time_zone="UTC")
+
+
+# ------------------------------------------------------------------------------------ refusals
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"time_zone": "Europe/Atlantis"}, "time_zone"),
+        ({"time_zone": "../../etc/passwd"}, "time_zone"),
+        ({"time_zone": "x" * 1_000_000}, "time_zone"),
+        ({"time_zone": None}, "time_zone"),
+        ({"week": None}, "week"),
+        ({"week": {}}, "week"),
+        ({"week": {"mon": ["09:00-12:00"]}, "breaks": {"mon": ["08:00-13:00"]}}, "week"),
+        ({"week": {"monday": ["09:00-12:00"]}}, "week.monday"),
+        ({"week": {"mon": ["09:00-12:00", "11:00-13:00"]}}, "week.mon"),
+        ({"week": {"mon": ["09:00-09:00"]}}, "week.mon"),
+        ({"week": {"mon": ["25:00-26:00"]}}, "week.mon"),
+        ({"week": {"mon": ["09:00-34:00"]}}, "week.mon"),
+        ({"week": {"mon": ["9-17"]}}, "week.mon"),
+        ({"week": {"mon": "09:00-17:00"}}, "week.mon"),
+        ({"week": {"mon": [9]}}, "week.mon"),
+        ({"week": {"sun": ["22:00-06:00"], "mon": ["05:00-09:00"]}}, "week.sun"),
+        ({"holidays": {"2026-02-30": "never"}}, "holidays.2026-02-30"),
+        ({"holidays": {"2026-02-03": 3}}, "holidays.2026-02-03"),
+        ({"holidays": ["2026-02-03"]}, "holidays"),
+        ({"overrides": {"24.12.2026": []}}, "overrides.24.12.2026"),
+        ({"overrides": {"2026-12-24": ["12:00"]}}, "overrides.2026-12-24"),
+        ({"breaks": {"mon": ["13:00-12:00"]}}, "breaks.mon"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_a_broken_document_is_refused_and_the_field_is_named(changes: dict, field: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        calendar(**changes)
+    assert list(refusal.value.errors) == [field]
+
+
+def test_a_calendar_that_is_on_holiday_for_a_year_is_refused() -> None:
+    days = (date(2026, 1, 5) + timedelta(days=n) for n in range(400))
+    with pytest.raises(InvalidInput, match="2026-01-05"):
+        calendar(holidays={str(day): "strike" for day in days})
+
+
+def test_what_is_no_document_at_all_is_refused() -> None:
+    for nonsense in (None, [], "week", 3):
+        with pytest.raises(InvalidInput):
+            bt.Calendar.from_document(nonsense)
+
+
+def test_naive_instants_and_absurd_lengths_are_refused() -> None:
+    naive = datetime(2026, 3, 2, 12)  # noqa: DTZ001 - that is the point
+    with pytest.raises(InvalidInput, match="time zone"):
+        bt.add(calendar(), naive, 60)
+    for seconds in (float("nan"), float("inf"), 1e300, 10**11):
+        with pytest.raises(InvalidInput):
+            bt.add(calendar(), at("2026-03-02 12:00"), seconds)
+    with pytest.raises(InvalidInput, match="1900 to 2500"):
+        bt.is_open(calendar(), datetime(3000, 1, 1, tzinfo=UTC))
+
+
+# ------------------------------------------------------------------------------------ a naive reference
+
+ZONES = ["Europe/Amsterdam", "America/New_York", "Australia/Lord_Howe", "America/Sao_Paulo", "UTC"]
+STARTS = [datetime(2018, 10, 29, tzinfo=UTC), datetime(2026, 3, 5, tzinfo=UTC), datetime(2026, 10, 22, tzinfo=UTC)]
+MINUTES = 12 * 1440
+
+
+@st.composite
+def windows(draw: st.DrawFn, nights: bool = True) -> list[str]:
+    edges = draw(st.lists(st.integers(0, 48), min_size=0, max_size=4, unique=True).map(sorted))
+    found = [(low * 30, high * 30) for low, high in zip(edges[::2], edges[1::2], strict=False)]
+    if found and nights and draw(st.booleans()):
+        found[-1] = (found[-1][0], 1440 + draw(st.integers(0, found[0][0])))
+    return [f"{low // 60:02}:{low % 60:02}-{high // 60:02}:{high % 60:02}" for low, high in found]
+
+
+@st.composite
+def documents(draw: st.DrawFn, start: datetime) -> dict:
+    dates = st.integers(-1, 11).map(lambda n: str((start + timedelta(days=n)).date()))
+    week = {day: draw(windows(nights=False)) for day in DAYS}
+    week[draw(st.sampled_from(DAYS))] = ["10:00-12:00"]
+    week[draw(st.sampled_from(DAYS))] = draw(st.sampled_from([["22:00-24:00"], ["01:30-03:15"], ["00:00-24:00"]]))
+    return {
+        "time_zone": draw(st.sampled_from(ZONES)),
+        "week": week,
+        "holidays": draw(st.dictionaries(dates, st.just("holiday"), max_size=2)),
+        "overrides": draw(st.dictionaries(dates, windows(), max_size=2)),
+        "breaks": draw(st.dictionaries(st.sampled_from(DAYS) | dates, windows(nights=False), max_size=2)),
+    }
+
+
+def naive_wall(zone: ZoneInfo, day: date, minute: int) -> datetime:
+    """The first instant whose wall clock shows the time; a missing time is looked up with the offset of before."""
+    wanted = datetime.combine(day, datetime.min.time()) + timedelta(minutes=minute)
+    guesses = [wanted.replace(tzinfo=UTC) - timedelta(minutes=offset) for offset in range(-840, 841, 30)]
+    found = [guess for guess in guesses if guess.astimezone(zone).replace(tzinfo=None) == wanted]
+    if found:
+        return min(found)
+    before = (wanted - timedelta(days=1)).replace(tzinfo=zone).utcoffset()
+    return wanted.replace(tzinfo=UTC) - before
+
+
+def naive_open_minutes(document: dict, start: datetime) -> list[bool]:
+    """Every minute of twelve days from `start`: is it open? Windows are laid on and cut off one by one."""
+    zone, opened = ZoneInfo(document["time_zone"]), [False] * MINUTES
+
+    def lay(day: date, window: str, value: bool) -> None:
+        low, high = (naive_wall(zone, day, int(time[:2]) * 60 + int(time[3:])) for time in window.split("-"))
+        for minute in range(max(0, (low - start) // MINUTE), min(MINUTES, (high - start) // MINUTE)):
+            opened[minute] = value
+
+    days = [start.date() + timedelta(days=n) for n in range(-2, 14)]
+    for day in days:
+        week = document["week"].get(DAYS[day.weekday()], [])
+        for window in document["overrides"].get(str(day), week):
+            lay(day, window, True)
+    for day in days:
+        cuts = document["breaks"].get(DAYS[day.weekday()], []) + document["breaks"].get(str(day), [])
+        for window in cuts + ["00:00-24:00"] * (str(day) in document["holidays"]):
+            lay(day, window, False)
+    return opened
+
+
+MINUTE = timedelta(minutes=1)
+
+
+def compare_with_the_reference(data: st.DataObject) -> None:
+    start = data.draw(st.sampled_from(STARTS))
+    document = data.draw(documents(start))
+    calendar, opened = bt.Calendar.from_document(document), naive_open_minutes(document, start)
+    for _ in range(5):
+        low, high = sorted(data.draw(st.tuples(st.integers(0, MINUTES - 1), st.integers(0, MINUTES - 1))))
+        begin, end = start + low * MINUTE, start + high * MINUTE
+        assert bt.is_open(calendar, begin) == opened[low]
+        assert bt.between(calendar, begin, end) == 60 * sum(opened[low:high])
+        assert sum((b - a for a, b in bt.open_intervals(calendar, begin, end)), timedelta()) == MINUTE * sum(
+            opened[low:high]
+        )
+        ahead = [minute for minute in range(low, MINUTES) if opened[minute]]
+        wanted = data.draw(st.integers(1, 3000))
+        if wanted <= len(ahead):
+            assert bt.add(calendar, begin, wanted * 60) == start + (ahead[wanted - 1] + 1) * MINUTE
+        if ahead:
+            assert bt.next_open(calendar, begin) == start + ahead[0] * MINUTE
+        behind = [minute for minute in range(high) if opened[minute]]
+        if wanted <= len(behind):
+            assert bt.add(calendar, end, -wanted * 60) == start + behind[-wanted] * MINUTE
+
+
+@settings(max_examples=50, deadline=None)
+@given(data=st.data())
+def test_it_agrees_with_counting_minute_by_minute(data: st.DataObject) -> None:
+    compare_with_the_reference(data)
+
+
+@pytest.mark.long
+@settings(max_examples=2000, deadline=None)
+@given(data=st.data())
+def test_it_agrees_with_counting_minute_by_minute_for_long(data: st.DataObject) -> None:
+    compare_with_the_reference(data)
+
+
+INSTANTS = st.datetimes(datetime(2015, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - bounds are naive
+LENGTHS = st.integers(1, 20_000_000) | st.integers(1, 10**12).map(lambda micros: micros / 1_000_000)
+AMSTERDAM = calendar(
+    week={day: ["09:00-12:30", "13:00-17:00"] for day in DAYS[:5]} | {"sat": ["22:00-06:00"]},
+    holidays={f"20{year}-12-25": "Christmas" for year in range(15, 36)},
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(instant=INSTANTS, seconds=LENGTHS)
+def test_between_undoes_add_in_both_directions(instant: datetime, seconds: float) -> None:
+    later, earlier = bt.add(AMSTERDAM, instant, seconds), bt.add(AMSTERDAM, instant, -seconds)
+    assert bt.between(AMSTERDAM, instant, later) == pytest.approx(seconds, abs=2e-6)
+    assert bt.between(AMSTERDAM, earlier, instant) == pytest.approx(seconds, abs=2e-6)
+
+
+@settings(max_examples=50, deadline=None)
+@given(instant=INSTANTS, seconds=st.integers(0, 10**7), more=st.integers(0, 10**6), gap=st.integers(0, 10**6))
+def test_add_is_monotonic_and_adds_up(instant: datetime, seconds: int, more: int, gap: int) -> None:
+    due = bt.add(AMSTERDAM, instant, seconds)
+    assert due <= bt.add(AMSTERDAM, instant, seconds + more)
+    assert due <= bt.add(AMSTERDAM, instant + timedelta(seconds=gap), seconds)
+    assert bt.between(AMSTERDAM, instant, due) == seconds
+    if more:
+        assert bt.add(AMSTERDAM, due, more) == bt.add(AMSTERDAM, instant, seconds + more)
+
+
+@settings(max_examples=50, deadline=None)
+@given(instants=st.lists(INSTANTS, min_size=1, max_size=5), seconds=st.integers(-(10**7), 10**7))
+def test_the_order_of_questions_does_not_change_an_answer(instants: list[datetime], seconds: int) -> None:
+    document = {**OFFICE, "holidays": {"2026-12-25": "Christmas"}}
+    used = bt.Calendar.from_document(document)
+    for instant in instants:
+        assert bt.add(used, instant, seconds) == bt.add(bt.Calendar.from_document(document), instant, seconds)
+
+
+@pytest.mark.long
+def test_a_far_deadline_costs_what_a_near_one_does() -> None:
+    busy = calendar(holidays={f"2026-{month:02}-14": "closed" for month in range(1, 11)})
+    start = at("2026-03-02 10:00")
+
+    def rate(hours: int) -> float:
+        began = perf_counter()
+        for minute in range(20_000):
+            bt.add(busy, start + minute * MINUTE, hours * 3600)
+        return 20_000 / (perf_counter() - began)
+
+    rate(2000)
+    near, far = max(rate(16) for _ in range(3)), max(rate(2000) for _ in range(3))
+    assert near > 50_000
+    assert far > near / 2
