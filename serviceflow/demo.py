@@ -1,4 +1,4 @@
-"""The demonstration organisation: `fixtures/demo.json` and `fixtures/workflows/`, written through the ordinary services."""
+"""The demonstration organisation of `fixtures/`, written through the ordinary services."""
 
 from __future__ import annotations
 
@@ -127,15 +127,13 @@ def _item(entry: Mapping[str, Any], position: int) -> None:
     item = CatalogItem.objects.create(position=position, sla_key="standard", time_zone="Europe/Amsterdam", **fields)
     for order, rule in enumerate(entry["rules"], 1):
         workflow = Workflow.objects.get(key=rule["workflow"])
-        SelectionRule.objects.create(
-            item=item, order=order, name=rule["name"], guard=rule["guard"], workflow=workflow
-        )
+        SelectionRule.objects.create(item=item, order=order, name=rule["name"], guard=rule["guard"], workflow=workflow)
 
 
 def _requests(people: Mapping[str, User]) -> None:
     """Requests in different states, so that every page has something to show."""
     laptop = _ask(people["emil"], "laptop", "Laptop for the trade fair", urgency="high", data={
-        "model": "light", "price": {"amount": "1890.00", "currency": "EUR"}, "reason": "My present one no longer starts."})  # fmt: skip
+        "model": "light", "price": {"amount": "1890.00", "currency": "EUR"}, "reason": "Mine is broken."})  # fmt: skip
     _approve(laptop, people["tom"], "He needs it for the fair.")
     travel = _ask(people["sara"], "travel", "Customer visit in Utrecht", data={
         "purpose": "Yearly review with the customer", "trip_date": "2026-11-12",
@@ -145,7 +143,8 @@ def _requests(people: Mapping[str, User]) -> None:
         "system": "warehouse", "level": "read", "reason": "Monthly report on travel expenses"})  # fmt: skip
     _approve(access, people["lena"], "")
     newcomer = _ask(people["tom"], "new-employee", "Mila Novak starts in sales", impact="high", data={
-        "full_name": "Mila Novak", "start_date": "2027-02-01", "manager": "tom", "place": "office", "hours": 36})  # fmt: skip
+        "full_name": "Mila Novak", "start_date": "2027-02-01", "manager": "tom",
+        "place": "office", "hours": 36})  # fmt: skip
     claim_task(tasks_of(newcomer).get(), actor=people["nora"])
 
 

@@ -1,7 +1,7 @@
 """One request from submission to archive, through the public interfaces only: what happened at each of nine steps.
 
-It speaks HTTP to the API: to a running server (`base_url`), whose worker and beat do the rest, or in this process, where it
-runs relay and sweeps itself between two looks.
+It speaks HTTP to the API: to a running server, whose worker and beat do the rest, or in this process, where it runs
+relay and sweeps itself between two looks.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import httpx
@@ -71,7 +72,7 @@ class Walkthrough:
 
     def _approve_all(self, number: str) -> None:
         for username in (MANAGER, *OWNERS):
-            approval = self._until(f"{username} is asked", lambda name=username: self._asked(name, number))
+            approval = self._until(f"{username} is asked", partial(self._asked, username, number))
             comment = {"decision": "approve", "comment": f"Fine with me, {username}."}
             self._call(username, "POST", f"/approvals/{approval['id']}/decide/", comment)
         self.statuses.append(self._request(number)["status"])
@@ -121,13 +122,26 @@ class Walkthrough:
         self._tell("request", ["request.drafted", "request.submitted"], number=number, title=request["title"])
         self._tell("validation", ["request.validated"], refused_first=refused)
         self._tell("workflow_selection", ["request.workflow_selected"], selection=request["selection"])
-        self._tell("state_machine", ["run.started", "choice.taken", "request.first_response"], statuses=self._all_statuses())
-        self._tell("processing", ["task.", "action.", "request.fields_set", "comment."], steps=self._named("step", ["task.", "action."]))
+        self._tell(
+            "state_machine", ["run.started", "choice.taken", "request.first_response"], statuses=self._all_statuses()
+        )
+        self._tell(
+            "processing",
+            ["task.", "action.", "request.fields_set", "comment."],
+            steps=self._named("step", ["task.", "action."]),
+        )
         self._tell("approvals", ["approval."], rounds=[_round(approval) for approval in approvals])
         self._tell("sla_tracking", ["sla."], clocks=[_clock(clock) for clock in clocks])
-        self._tell("notifications", [], told={name: [row["subject"] for row in rows] for name, rows in notified.items()})
+        self._tell(
+            "notifications", [], told={name: [row["subject"] for row in rows] for name, rows in notified.items()}
+        )
         self.steps["notifications"]["events"] = sorted({row["event"] for rows in notified.values() for row in rows})
-        self._tell("completion", ["run.ended", "request.completed", "request.archived"], outcome=request["outcome"], status=request["status"])
+        self._tell(
+            "completion",
+            ["run.ended", "request.completed", "request.archived"],
+            outcome=request["outcome"],
+            status=request["status"],
+        )
 
     def _tell(self, step: str, kinds: Iterable[str], **what: Any) -> None:
         ids = [event["id"] for event in self._of(kinds)]

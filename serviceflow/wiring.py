@@ -1,4 +1,4 @@
-"""Who hears of which event: the one table. A test proves that every event type has an entry and every entry resolves."""
+"""Who hears of which event: the one table. A test proves that every event type has an entry that resolves."""
 
 from __future__ import annotations
 

@@ -43,7 +43,8 @@ def role_by_name(name: str) -> Group | None:
 
 def people_of_principals(principals: Iterable[str]) -> list[User]:
     """The active people behind principals (`user:7`, `group:3`), each once, by id; one statement."""
-    users, groups = [], []
+    users: list[int] = []
+    groups: list[int] = []
     for principal in principals:
         kind, _, pk = principal.partition(":")
         (users if kind == "user" else groups).append(int(pk))

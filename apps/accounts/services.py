@@ -39,10 +39,10 @@ def ensure_role(name: str) -> Group:
 def ensure_stream(person: User) -> Stream:
     """The person's stream, locked; made for people who came in by another way (createsuperuser, the admin)."""
     locked = User.objects.select_for_update().get(pk=person.pk)
-    if locked.stream_id is None:
+    if locked.stream is None:
         locked.stream = new_stream(Stream.Kind.PERSON)
         locked.save(update_fields=["stream"])
-    return lock_streams([locked.stream_id])[0]
+    return lock_streams([locked.stream.pk])[0]
 
 
 @transaction.atomic

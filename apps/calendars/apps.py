@@ -4,3 +4,12 @@ from django.apps import AppConfig
 class CalendarsConfig(AppConfig):
     name = "apps.calendars"
     label = "calendars"
+
+    def ready(self) -> None:
+        """Changes of calendars are logged field by field."""
+        from auditlog.registry import auditlog  # noqa: PLC0415 - it needs the loaded apps
+
+        from apps.calendars.models import BusinessCalendar, CalendarVersion, Holiday  # noqa: PLC0415 - they are there only now
+
+        for model in (BusinessCalendar, Holiday, CalendarVersion):
+            auditlog.register(model)

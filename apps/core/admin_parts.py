@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib.admin.utils import quote
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.forms.fields import InvalidJSONInput
@@ -39,6 +40,13 @@ def link_to(row: models.Model | None, text: str = "") -> str:
     return format_html('<a class="text-link" href="{}">{}</a>', url, text or str(row))
 
 
+def link_to_actor(actor: str) -> str:
+    """Who acted (`user:7`, `system`): a person with a link, one statement; anything else as it stands."""
+    kind, _, pk = actor.partition(":")
+    person = get_user_model().objects.filter(pk=pk).first() if kind == "user" and pk.isdecimal() else None
+    return link_to(person, f"{person} ({actor})") if person else actor
+
+
 def link_to_list(model: type[models.Model], text: str, **filters: object) -> SafeString:
     """A link to the model's list, narrowed by lookups (`stream__id__exact=7`)."""
     url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
@@ -52,7 +60,8 @@ def badge(field: str, colours: Mapping[str, str]) -> Callable[[Any, models.Model
     def shown(_admin: Any, row: models.Model) -> str:
         return _words(getattr(row, field))
 
-    return shown
+    column: Callable[[Any, models.Model], str] = shown
+    return column
 
 
 def _words(value: str) -> str:

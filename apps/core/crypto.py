@@ -40,7 +40,9 @@ def _parse_entry(place: int, entry: str) -> tuple[str, bytes]:
     except binascii.Error as error:
         raise Misconfigured(f"AUDIT_KEYS: entry {place} is not id:base64") from error
     if not name or len(name) > 32 or len(key) < 32:
-        raise Misconfigured(f"AUDIT_KEYS: entry {place} needs an id of 1 to 32 characters and a key of at least 32 bytes")
+        raise Misconfigured(
+            f"AUDIT_KEYS: entry {place} needs an id of 1 to 32 characters and a key of at least 32 bytes"
+        )
     return name, key
 
 

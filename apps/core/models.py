@@ -57,8 +57,10 @@ class KeyedVersion(models.Model):
     def freeze(cls, key: str, document: dict[str, Any], *, created_by: str = "") -> Self:
         """The newest version if it already says the same, else a new one. The caller has checked the document."""
         manager: Any = cls._default_manager
-        newest = manager.current(key)
+        newest: Self | None = manager.current(key)
         if newest is not None and newest.hash == digest(document):
             return newest
         n = 1 if newest is None else newest.n + 1
-        return manager.create(key=key, n=n, document=document, hash=digest(document), created_by=created_by)
+        row = cls(key=key, n=n, document=document, hash=digest(document), created_by=created_by)
+        row.save(force_insert=True)
+        return row

@@ -89,7 +89,7 @@ def _feed_head() -> FeedHead:
 
 
 def _delivery(event: Event, subscriber: str) -> Delivery:
-    return Delivery(event=event, subscriber=subscriber, stream_id=event.stream_id, position=event.position)
+    return Delivery(event=event, subscriber=subscriber, stream_id=event.stream_id, position=event.position or 0)
 
 
 def fan_out(delivery: Delivery, names: list[str]) -> None:
@@ -107,7 +107,10 @@ def deliver_due() -> Round:
 def _claim() -> list[Delivery]:
     """Up to 50 deliveries under a fresh lease: of each stream and subscriber only the first that is pending."""
     earlier = Delivery.objects.filter(
-        stream_id=OuterRef("stream_id"), subscriber=OuterRef("subscriber"), status=PENDING, position__lt=OuterRef("position")
+        stream_id=OuterRef("stream_id"),
+        subscriber=OuterRef("subscriber"),
+        status=PENDING,
+        position__lt=OuterRef("position"),
     )
     due = (
         Delivery.objects.filter(~Exists(earlier), status=PENDING, next_at__lte=Now())

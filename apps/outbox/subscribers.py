@@ -1,4 +1,4 @@
-"""Who hears of which event. The table itself is `serviceflow/wiring.py`, named by a setting: outbox imports nothing above it."""
+"""Who hears of which event. The table is `serviceflow/wiring.py`, named by a setting: nothing above is imported."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Subscriber:
 
     `transactional`: the handler only writes to the database and runs in the transaction that marks the delivery done,
     so it happens exactly once. Otherwise it reaches outside (mail, push) and runs before the mark: at least once.
-    `handler` is a dotted path to `handle(delivery)`; `delivery.event` is loaded. One that is not `essential` (a push that
-    pages catch up with anyway) gives up without an incident.
+    `handler` is a dotted path to `handle(delivery)`; `delivery.event` is loaded. One that is not `essential` (a push
+    that pages catch up with anyway) gives up without an incident.
     """
 
     name: str

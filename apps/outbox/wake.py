@@ -26,6 +26,6 @@ def _send() -> None:
         return
     try:
         current_app.send_task("apps.outbox.tasks.run_relay", retry=False, ignore_result=True)
-    except Exception as error:  # noqa: BLE001 - any broker trouble: beat comes by anyway
+    except Exception as error:
         _quiet_until = time.monotonic() + QUIET_SECONDS
         log.warning("relay_not_woken", error=type(error).__name__)

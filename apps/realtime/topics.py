@@ -24,6 +24,7 @@ class Topic:
 
     @property
     def is_list(self) -> bool:
+        """Lists are coalesced and always count as touched."""
         return self.stream_id is None
 
 
@@ -40,7 +41,7 @@ def open_topic(user: User, name: str) -> Topic:
 
 def missed(topic: Topic, *, after: int) -> dict[str, object] | None:
     """The one message for a topic that was touched since a feed position; a list counts as touched."""
-    if topic.is_list:
+    if topic.stream_id is None:
         return {"position": feed_position(), "topic": topic.name, "revision": 0}
     last = Event.objects.filter(stream_id=topic.stream_id).order_by("-seq").first()
     if last is None or (last.position is not None and last.position <= after):

@@ -57,7 +57,7 @@ class Form:
             errors[f"data.{field.name}"] = [str(problem)]
 
     def facts(self, data: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
-        """What guards see as `request.data`: an empty field is absent; a value no field describes is passed as it is."""
+        """What guards see as `request.data`: an empty field is absent; a value without field is passed as it is."""
         by_name = {field.name: field for field in self.fields}
         seen: dict[str, Any] = {}
         for name, value in data.items():
@@ -111,7 +111,7 @@ def _entry_problems(entry: Any, seen: set[str]) -> list[str]:
     name, kind = entry.get("name"), entry.get("type")
     if not isinstance(name, str) or not NAME.fullmatch(name):
         return [f"The name {name!r} must be lower case letters, digits and underscores."]
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         return [f"{name}: the type {kind!r} is not one of {', '.join(KINDS)}."]
     problems = [f"{name}: unknown key {key!r}." for key in set(entry) - COMMON - KINDS[kind].known_settings]
     if name in seen:

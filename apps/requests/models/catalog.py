@@ -43,7 +43,7 @@ class CatalogItem(models.Model):
 
 
 class SelectionRule(models.Model):
-    """One candidate workflow of an item. The first rule in order whose guard holds selects; an empty guard always holds."""
+    """A candidate workflow of an item. The first rule in order whose guard holds selects; an empty one always does."""
 
     item = models.ForeignKey(CatalogItem, on_delete=models.CASCADE, related_name="rules")
     order = models.PositiveSmallIntegerField()

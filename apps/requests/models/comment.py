@@ -8,7 +8,7 @@ from apps.requests.models.request import Request
 
 
 class Comment(models.Model):
-    """What somebody (or an action of the workflow, then without author) wrote. Internal ones are for those who work on it."""
+    """What somebody, or an action of the workflow (no author), wrote. Internal ones are for those who work on it."""
 
     request = models.ForeignKey(Request, on_delete=models.PROTECT, related_name="comments")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="comments")

@@ -6,7 +6,7 @@ from apps.core.models import KeyedVersion
 
 
 class FormVersion(KeyedVersion):
-    """An immutable form: `{"fields": [{"name", "type", "label", "required", ...}]}` (`requests/forms/` says what fits)."""
+    """An immutable form: `{"fields": [{"name", "type", "label", ...}]}` (`requests/forms/` says what fits)."""
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["key", "n"], name="form_version")]

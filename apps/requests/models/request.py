@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -15,7 +17,7 @@ S = RequestStatus
 
 
 class Request(models.Model):
-    """A person's request. `revision` equals its stream's `last_seq` after every write; `pins` names the versions it runs on."""
+    """A person's request. `revision` equals its stream's `last_seq` after every write; `pins` names its versions."""
 
     stream = models.OneToOneField(Stream, primary_key=True, on_delete=models.PROTECT, related_name="request")
     number = models.CharField(max_length=20, unique=True)
@@ -78,7 +80,7 @@ class Request(models.Model):
         return self.status in OPEN_STATES
 
     @transition(field=status, source=S.DRAFT, target=S.SUBMITTED)
-    def submit(self, *, at: object) -> None:
+    def submit(self, *, at: datetime) -> None:
         self.submitted_at = at
 
     @transition(field=status, source=S.SUBMITTED, target=S.IN_PROGRESS)
@@ -89,7 +91,9 @@ class Request(models.Model):
     def hold(self, *, since: str) -> None:
         self.held_from = since
 
-    @transition(field=status, source=S.ON_HOLD, target=S.SUBMITTED, conditions=[lambda self: self.held_from == S.SUBMITTED])
+    @transition(
+        field=status, source=S.ON_HOLD, target=S.SUBMITTED, conditions=[lambda self: self.held_from == S.SUBMITTED]
+    )
     def resume_submitted(self) -> None:
         self.held_from = ""
 
@@ -100,15 +104,15 @@ class Request(models.Model):
         self.held_from = ""
 
     @transition(field=status, source=OPEN_STATES, target=S.COMPLETED)
-    def complete(self, *, at: object, archive_at: object) -> None:
+    def complete(self, *, at: datetime, archive_at: datetime) -> None:
         self.outcome, self.ended_at, self.archive_at, self.held_from = "completed", at, archive_at, ""
 
     @transition(field=status, source=OPEN_STATES, target=S.REJECTED)
-    def reject(self, *, at: object, archive_at: object) -> None:
+    def reject(self, *, at: datetime, archive_at: datetime) -> None:
         self.outcome, self.ended_at, self.archive_at, self.held_from = "rejected", at, archive_at, ""
 
     @transition(field=status, source=[S.DRAFT, *OPEN_STATES], target=S.CANCELLED)
-    def cancel(self, *, at: object, archive_at: object) -> None:
+    def cancel(self, *, at: datetime, archive_at: datetime) -> None:
         self.outcome, self.ended_at, self.archive_at, self.held_from = "cancelled", at, archive_at, ""
 
     @transition(field=status, source=ENDED_STATES, target=S.IN_PROGRESS)
@@ -116,5 +120,5 @@ class Request(models.Model):
         self.outcome, self.ended_at, self.archive_at = "", None, None
 
     @transition(field=status, source=ENDED_STATES, target=S.ARCHIVED)
-    def archive(self, *, at: object) -> None:
+    def archive(self, *, at: datetime) -> None:
         self.archived_at = at

@@ -10,6 +10,4 @@ from apps.requests.models import CatalogItem
 
 def items_for(user: User) -> QuerySet[CatalogItem]:
     """Active items without audience or with one of the person's roles or teams, in the catalogue's order."""
-    return CatalogItem.objects.filter(
-        Q(audience__isnull=True) | Q(audience__in=user.group_ids), active=True
-    ).distinct()
+    return CatalogItem.objects.filter(Q(audience__isnull=True) | Q(audience__in=user.group_ids), active=True).distinct()

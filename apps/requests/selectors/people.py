@@ -17,9 +17,7 @@ def find_people(text: str, *, limit: int = 20) -> list[User]:
         return []
     found = User.objects.filter(is_active=True)
     for word in words:
-        found = found.filter(
-            Q(username__icontains=word) | Q(first_name__icontains=word) | Q(last_name__icontains=word)
-        )
+        found = found.filter(Q(username__icontains=word) | Q(first_name__icontains=word) | Q(last_name__icontains=word))
     return list(found.order_by("last_name", "first_name", "username")[:limit])
 
 

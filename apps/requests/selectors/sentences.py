@@ -64,7 +64,9 @@ SENTENCES: Mapping[str, Callable[[Data, Words], str]] = {
     RequestEvent.EDITED: lambda data, words: "changed the draft",
     RequestEvent.VALIDATED: lambda data, words: "checked the form: all fields are in order",
     RequestEvent.WORKFLOW_SELECTED: lambda data, words: "selected the workflow",
-    RequestEvent.SUBMITTED: lambda data, words: f"submitted the request, priority {Priority(data['priority']).label.lower()}",
+    RequestEvent.SUBMITTED: lambda data, words: (
+        f"submitted the request, priority {Priority(data['priority']).label.lower()}"
+    ),
     RequestEvent.HELD: lambda data, words: "put the request on hold",
     RequestEvent.RESUMED: lambda data, words: "took the request up again",
     RequestEvent.COMPLETED: lambda data, words: "completed the request",
@@ -79,7 +81,9 @@ SENTENCES: Mapping[str, Callable[[Data, Words], str]] = {
     WorkflowEvent.TASK_OPENED: _task_opened,
     WorkflowEvent.TASK_CLAIMED: lambda data, words: f"took up {words.step(data)}",
     WorkflowEvent.TASK_RELEASED: lambda data, words: f"gave {words.step(data)} back",
-    WorkflowEvent.TASK_COMPLETED: lambda data, words: f"finished {words.step(data)}: {data['outcome'].replace('_', ' ')}",
+    WorkflowEvent.TASK_COMPLETED: lambda data, words: (
+        f"finished {words.step(data)}: {data['outcome'].replace('_', ' ')}"
+    ),
     WorkflowEvent.TASK_WITHDRAWN: lambda data, words: f"took the task {words.step(data)} back",
     WorkflowEvent.WAIT_OPENED: lambda data, words: f"is waiting: {words.step(data)}",
     WorkflowEvent.WAIT_DONE: lambda data, words: f"stopped waiting: {words.step(data)}",

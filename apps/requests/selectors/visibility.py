@@ -34,7 +34,7 @@ def get_request_for(user: User, number: str) -> Request:
 def feed_for(user: User, *, after: int = 0) -> QuerySet[Event]:
     """Placed events after a feed position that this person may see, in the feed's order.
 
-    Of requests that they see, and of themselves. An event without position yet is not there yet: it will get a later one.
+    Of requests that they see, and of themselves. An event without position is not there yet: it will get a later one.
     """
     placed = Event.objects.filter(position__gt=after).order_by("position")
     if sees_everything(user):

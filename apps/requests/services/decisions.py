@@ -10,12 +10,16 @@ from django.db import transaction
 from apps.accounts.models import User
 from apps.approvals import services as approvals
 from apps.approvals.enums import Verdict
-from apps.approvals.models import Approval
+from apps.approvals.models import Approval, Seat
+from apps.approvals.selectors import open_seats
+from apps.core import clock
 from apps.core.errors import InvalidInput
+from apps.core.locks import lock_rows
 from apps.requests.facts import pinned_facts
-from apps.requests.services.effects import carry_out, policy_for, take_over
+from apps.requests.models import Request
+from apps.requests.services.effects import carry_out, concerned, policy_for, take_over
 from apps.requests.services.lifecycle import checked_comment, first_response
-from apps.requests.services.writing import begin_write
+from apps.requests.services.writing import LOADED, Write, is_stale, lock_request
 from apps.workflows.engine.guards import holds
 
 
@@ -32,25 +36,37 @@ def record_decision(
     if verdict not in Verdict.values:
         raise InvalidInput({"decision": [f"This must be one of {', '.join(Verdict.values)}."]})
     text = checked_comment(comment)
-    write = begin_write(approval.stream_id, actor=actor, at=at)
+    request, seats = _lock(approval)
+    write = Write(request=request, actor=actor, at=at or clock.now())
     step = write.run.definition.step(approval.step)
     outcome = approvals.record_decision(
-        approval.pk,
+        seats,
         actor=actor,
         verdict=verdict,
         note=write.note(text),
         policy=policy_for(write, step),
-        requester=write.request.requester,
+        people=concerned(write.request),
         holds=lambda guard: holds(guard, pinned_facts(write.request), write.at),
         at=write.at,
     )
     first_response(write)
-    take_over(write, outcome, visit=_visit_number(outcome.approval))
+    take_over(write, outcome, visit=outcome.approval.visit.number)
     if write.triggers:
         carry_out(write, write.triggers.pop())
     write.finish()
     return outcome.approval
 
 
-def _visit_number(approval: Approval) -> int:
-    return approval.visit.number
+def _lock(approval: Approval) -> tuple[Request, list[Seat]]:
+    """The request with its stream locked, and the seats of the open level, as they are now: one statement as a rule.
+
+    The same reading as `lock_request`, reached from the seats; a level without seats has nothing to join.
+    """
+    loaded = [f"level__approval__stream__request__{name}" for name in LOADED if name != "stream"]
+    seats = open_seats(approval.pk).select_related("decision", "level__approval__visit", *loaded)
+    locked = lock_rows(seats, of=("level__approval__stream",))
+    if not locked:
+        return lock_request(approval.stream_id), []
+    if is_stale(locked[0].level.approval.stream.request):
+        locked = list(seats)
+    return locked[0].level.approval.stream.request, locked

@@ -12,13 +12,13 @@ from apps.accounts.enums import Role
 from apps.accounts.services import ensure_role
 from apps.approvals import services as approvals
 from apps.approvals.quorum import Policy, parse_policy
-from apps.approvals.selectors import policy_of, resolve_approvers
+from apps.approvals.selectors import Concerned, policy_of, resolve_approvers
 from apps.calendars.business_time import add
 from apps.calendars.selectors import calendar_of
 from apps.outbox.incidents import open_incident
 from apps.requests.enums import Relation, RequestEvent
 from apps.requests.facts import pinned_facts
-from apps.requests.models import Comment
+from apps.requests.models import Comment, Request
 from apps.requests.services.writing import Write
 from apps.workflows.engine import effects
 from apps.workflows.engine.definition import Step
@@ -141,7 +141,7 @@ def _assigned_to(rule: Mapping[str, Any], write: Write) -> dict[str, Any] | None
     if "role" in rule:
         role = people.role_by_name(rule["role"])
         return {"group": role} if role else None
-    found = resolve_approvers([rule], requester=write.request.requester) if rule else []
+    found = resolve_approvers([rule], people=concerned(write.request)) if rule else []
     return {"assignee": found[0].user} if found else None
 
 
@@ -151,7 +151,7 @@ def _open_approval(write: Write, effect: effects.OpenApproval) -> None:
         write.run.visits[effect.visit],
         name=step.name,
         policy=policy_for(write, step),
-        requester=write.request.requester,
+        people=concerned(write.request),
         holds=lambda guard: holds(guard, pinned_facts(write.request), write.at),
         at=write.at,
     )
@@ -165,6 +165,11 @@ def take_over(write: Write, outcome: approvals.Outcome, *, visit: int) -> None:
         write.concerns(f"user:{approver.user.pk}", Relation.APPROVER)
     if outcome.result:
         write.triggers.append(Complete(visit=visit, outcome=outcome.result))
+
+
+def concerned(request: Request) -> Concerned:
+    """Whom approver rules start from."""
+    return Concerned(requester=request.requester, requested_for=request.requested_for)
 
 
 def policy_for(write: Write, step: Step) -> Policy:
@@ -254,7 +259,7 @@ def _notify(write: Write, effect: effects.RunAction) -> None:
 def _readers(rule: Mapping[str, Any], write: Write) -> list[int]:
     if rule.get("requester"):
         return [write.request.requester_id]
-    return [approver.user.pk for approver in resolve_approvers([rule], requester=write.request.requester)]
+    return [approver.user.pk for approver in resolve_approvers([rule], people=concerned(write.request))]
 
 
 def _finish(write: Write, effect: effects.Finish) -> None:

@@ -53,7 +53,13 @@ class Wish:
 
 @transaction.atomic(savepoint=False)
 def create_request(
-    item: CatalogItem, wish: Wish, *, actor: User, submit: bool = True, origin: str = "portal", at: datetime | None = None
+    item: CatalogItem,
+    wish: Wish,
+    *,
+    actor: User,
+    submit: bool = True,
+    origin: str = "portal",
+    at: datetime | None = None,
 ) -> Request:
     """Writes the wish down as a draft and, with `submit`, hands it in in the same transaction.
 
@@ -290,7 +296,9 @@ def checked_comment(text: Any, *, required: bool = False, field: str = "comment"
 
 def _demand(request: Request, *states: str) -> None:
     if request.status not in states:
-        raise TransitionNotAllowed(f"The request is {RequestStatus(request.status).label.lower()}; that is not possible.")
+        raise TransitionNotAllowed(
+            f"The request is {RequestStatus(request.status).label.lower()}; that is not possible."
+        )
 
 
 def _form(item: CatalogItem) -> FormVersion:

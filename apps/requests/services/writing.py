@@ -42,9 +42,14 @@ def lock_request(pk: int) -> Request:
     if not rows:
         raise NotVisible
     request = rows[0]
-    if request.revision != request.stream.last_seq:
+    if is_stale(request):
         request = Request.objects.select_related(*LOADED).get(pk=pk)
     return request
+
+
+def is_stale(request: Request) -> bool:
+    """Whether the row was read before the write that its locked stream already knows of."""
+    return request.revision != request.stream.last_seq
 
 
 @dataclass(kw_only=True)

@@ -12,7 +12,7 @@ from apps.workflows.models.workflow import WorkflowVersion
 
 
 class WorkflowRun(models.Model):
-    """One passage of a stream through a workflow version. `marking` is the engine's; `revision` rises with each plan."""
+    """A passage of a stream through a workflow version. `marking` is the engine's, `revision` rises with each plan."""
 
     stream = models.ForeignKey(Stream, on_delete=models.PROTECT, related_name="runs")
     version = models.ForeignKey(WorkflowVersion, on_delete=models.PROTECT, related_name="runs")

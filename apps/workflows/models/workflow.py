@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -44,7 +46,7 @@ class WorkflowVersion(models.Model):
         return f"{self.workflow} {'draft' if self.n is None else f'v{self.n}'}"
 
     @transition(field=status, source=VersionStatus.DRAFT, target=VersionStatus.PUBLISHED)
-    def publish(self, *, n: int, at: object) -> None:
+    def publish(self, *, n: int, at: datetime) -> None:
         self.n = n
         self.published_at = at
 

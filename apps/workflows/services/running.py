@@ -79,7 +79,7 @@ class Passage:
         self.changed.add(number)
         return self.visits.setdefault(
             number,
-            StepVisit(run=self.run, number=number, token=entry.token or 0, step=entry.step, opened_at=self.at),
+            StepVisit(run=self.run, number=number, token=entry.token or 0, step=entry.step or "", opened_at=self.at),
         )
 
     def _opened(self, entry: TraceEntry) -> None:

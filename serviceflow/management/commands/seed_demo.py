@@ -14,4 +14,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         made = seed(say=lambda what: self.stdout.write(f"  seeding {what} ..."))
-        self.stdout.write("  the demonstration data is in place" if made else "  the demonstration data is there already")
+        self.stdout.write(
+            "  the demonstration data is in place" if made else "  the demonstration data is there already"
+        )

@@ -1,0 +1,5 @@
+"""The admin's pages of this step: the catalogue, the drawing and publishing of workflows, requests."""
+
+from apps.requests.admin import catalog, request, workflow
+
+__all__ = ["catalog", "request", "workflow"]

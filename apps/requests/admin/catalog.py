@@ -1,0 +1,142 @@
+"""The catalogue: items with their rules, and forms, versioned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import Exists, F, OuterRef, QuerySet
+from django.forms import BaseInlineFormSet, ModelForm
+from django.http import HttpRequest
+from unfold.admin import TabularInline
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+
+from apps.accounts.models.user import check_zone
+from apps.core.admin import ConfigurationAdmin, KeyedVersionAdmin, VersionForm
+from apps.core.admin_parts import table, verdict
+from apps.core.models import KeyedVersion
+from apps.requests.forms import check_form
+from apps.requests.models import CatalogItem, FormVersion, SelectionRule
+from apps.sla.models import SlaPolicyVersion
+from apps.workflows.enums import VersionStatus
+from apps.workflows.models import WorkflowVersion
+
+OUT_OF_THE_WAY = 10_000
+
+
+def keys_of(versions: type[KeyedVersion], *, empty: str) -> list[tuple[str, str]]:
+    """The keys of a kind of version as choices; `empty` names the choice of none."""
+    keys = versions._default_manager.order_by("key").values_list("key", flat=True).distinct()
+    return [("", empty), *((key, key) for key in keys)]
+
+
+class ItemForm(forms.ModelForm):
+    """An item names a form and an SLA policy that exist."""
+
+    form_key = forms.ChoiceField(
+        label="Form", choices=lambda: keys_of(FormVersion, empty="Select a form"), widget=UnfoldAdminSelectWidget
+    )
+    sla_key = forms.ChoiceField(
+        label="SLA policy",
+        choices=lambda: keys_of(SlaPolicyVersion, empty="None"),
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+    )
+
+    def clean_time_zone(self) -> str:
+        zone = str(self.cleaned_data["time_zone"])
+        check_zone(zone)
+        return zone
+
+
+class RuleForm(forms.ModelForm):
+    """A rule; its guard is checked by the model's validator."""
+
+    class Meta:
+        widgets = {"guard": UnfoldAdminTextareaWidget(attrs={"rows": 2, "spellcheck": "false"})}
+
+    def clean_order(self) -> int:
+        order = int(self.cleaned_data["order"])
+        if order >= OUT_OF_THE_WAY:
+            raise ValidationError(f"This must be below {OUT_OF_THE_WAY:,}.")
+        return order
+
+
+class RuleInline(TabularInline):
+    """The first rule in order whose guard holds selects the workflow; an empty guard always holds."""
+
+    model = SelectionRule
+    form = RuleForm
+    extra = 0
+    fields = ("order", "name", "guard", "workflow")
+    autocomplete_fields = ("workflow",)
+
+
+@admin.register(CatalogItem)
+class CatalogItemAdmin(ConfigurationAdmin):
+    form = ItemForm
+    inlines = (RuleInline,)
+    list_display = ("name", "category", "slug", "form_key", "sla_key", "rule_count", "active")
+    list_filter = ("active", "category")
+    search_fields = ("name", "slug", "summary", "category")
+    ordering = ("category", "position", "name")
+    autocomplete_fields = ("audience",)
+    prepopulated_fields = {"slug": ("name",)}
+    readonly_fields = ("readiness",)
+    fieldsets = (
+        (None, {"fields": ("name", "slug", "summary", "description", "active", "readiness")}),
+        ("In the catalogue", {"fields": ("category", "icon", "position", "audience")}),
+        ("How it is carried out", {"fields": ("form_key", "sla_key", "time_zone", "reopen_days", "archive_after")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CatalogItem]:
+        rows: QuerySet[CatalogItem] = super().get_queryset(request)
+        return rows.prefetch_related("rules")
+
+    @display(description="rules")
+    def rule_count(self, item: CatalogItem) -> int:
+        return len(item.rules.all())
+
+    @display(description="can be asked for")
+    def readiness(self, item: CatalogItem) -> str:
+        """What stands in the way of a request for this item."""
+        if item.pk is None:
+            return "Save the item to see whether people can ask for it."
+        lacks = [(what,) for what in lacking(item)]
+        return table(("Still missing",), lacks, empty=verdict("Yes: a workflow is found for every request.", good=True))
+
+    def save_formset(self, request: HttpRequest, form: ModelForm, formset: BaseInlineFormSet, change: bool) -> None:  # noqa: FBT001 - Django's signature
+        """Rules are written one by one: those that move are put out of each other's way first."""
+        moved = [row.instance.pk for row in formset.initial_forms if row.has_changed() and row.instance.pk]
+        SelectionRule.objects.filter(pk__in=moved).update(order=F("order") + OUT_OF_THE_WAY)
+        super().save_formset(request, form, formset, change)
+
+
+def lacking(item: CatalogItem) -> list[str]:
+    """What an item needs before every request for it finds its workflow."""
+    published = WorkflowVersion.objects.filter(workflow=OuterRef("workflow"), status=VersionStatus.PUBLISHED)
+    rules = list(item.rules.annotate(published=Exists(published)).select_related("workflow"))
+    lacks = [
+        f"The workflow {rule.workflow} of rule “{rule.name}” is not published." for rule in rules if not rule.published
+    ]
+    if all(rule.guard for rule in rules):
+        lacks.append("No rule has an empty guard: a request that none of the guards fits is refused.")
+    if not item.active:
+        lacks.append("The item is not active.")
+    return lacks
+
+
+class FormVersionForm(VersionForm):
+    check = staticmethod(check_form)
+
+
+@admin.register(FormVersion)
+class FormVersionAdmin(KeyedVersionAdmin):
+    form = FormVersionForm
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        example = {"fields": [{"name": "reason", "type": "text", "label": "Reason", "required": True}]}
+        return super().get_changeform_initial_data(request) or {"document": example}

@@ -1,0 +1,162 @@
+"""Drawing and publishing: here, because the check asks for the approval policies, which `workflows` does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from unfold.decorators import action, display
+
+from apps.accounts.admin import acting
+from apps.approvals.selectors import current_policies
+from apps.core.admin import KeptAdmin, ReadOnlyInline, SaveThenActAdmin
+from apps.core.admin_parts import DocumentField, table, verdict
+from apps.workflows.engine.document import check_document
+from apps.workflows.engine.problems import Problem
+from apps.workflows.enums import VersionStatus
+from apps.workflows.models import Workflow, WorkflowVersion
+from apps.workflows.services.drafting import create_workflow, save_draft
+from apps.workflows.services.publishing import publish_version
+
+
+def documents_of_policies() -> dict[str, Mapping[str, Any]]:
+    """The newest document of every approval policy, by its key: what a workflow may name."""
+    return {key: version.document for key, version in current_policies().items()}
+
+
+def blank_document(workflow: Workflow) -> dict[str, Any]:
+    """The least that can be published: what a new workflow's page begins with."""
+    return {
+        "format": 1,
+        "workflow": workflow.key,
+        "name": workflow.name,
+        "stages": [],
+        "steps": [{"id": "start", "kind": "start"}, {"id": "done", "kind": "end", "outcome": "completed"}],
+        "transitions": [{"from": "start", "to": "done"}],
+    }
+
+
+def draft_of(workflow: Workflow) -> WorkflowVersion | None:
+    return workflow.versions.filter(status=VersionStatus.DRAFT).first()
+
+
+def edited_document(workflow: Workflow) -> Any:
+    """What the page shows to be edited: the draft, else the newest version, else the least that can be published."""
+    newest = draft_of(workflow) or workflow.versions.order_by("-n").first()
+    return newest.document if newest else blank_document(workflow)
+
+
+class WorkflowForm(forms.ModelForm):
+    """The workflow's name and its draft. What is drawn may be unfinished, but it must be this workflow's document."""
+
+    document = DocumentField(
+        label="Draft", help_text="Format 1. Saving keeps it as the draft; publishing checks it and gives it a number."
+    )
+
+    class Meta:
+        model = Workflow
+        fields = ("key", "name")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.initial["document"] = edited_document(self.instance)
+
+    def clean_document(self) -> Any:
+        document = self.cleaned_data["document"]
+        if not isinstance(document, dict) or document.get("workflow") != self.instance.key:
+            raise ValidationError(f'This must be an object with "workflow": "{self.instance.key}".')
+        return document
+
+
+class VersionInline(ReadOnlyInline):
+    model = WorkflowVersion
+    verbose_name_plural = "versions: open one to read it, or to retire it"
+    fields = ("n", "status", "published_at", "created_by")
+    ordering = ("-n",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WorkflowVersion]:
+        rows: QuerySet[WorkflowVersion] = super().get_queryset(request)
+        return rows.exclude(status=VersionStatus.DRAFT).select_related("created_by", "workflow")
+
+
+@admin.register(Workflow)
+class WorkflowAdmin(SaveThenActAdmin, KeptAdmin):
+    form = WorkflowForm
+    inlines = (VersionInline,)
+    list_display = ("name", "key", "has_draft", "in_use")
+    search_fields = ("name", "key")
+    ordering = ("name",)
+    actions_submit_line = ("check_draft", "publish")
+    add_fieldsets = ((None, {"fields": ("key", "name")}),)
+    fieldsets = (
+        (None, {"fields": ("key", "name")}),
+        ("Draft", {"fields": ("problems", "document")}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Workflow | None = None) -> tuple[str, ...]:
+        return ("key", "problems") if obj else ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Workflow]:
+        versions = WorkflowVersion.objects.filter(workflow=OuterRef("pk"))
+        drafts, published = (
+            Exists(versions.filter(Q(status=s))) for s in (VersionStatus.DRAFT, VersionStatus.PUBLISHED)
+        )
+        rows: QuerySet[Workflow] = super().get_queryset(request)
+        return rows.annotate(draft_exists=drafts, published_exists=published)
+
+    @display(description="draft", boolean=True)
+    def has_draft(self, workflow: Any) -> bool:
+        return bool(workflow.draft_exists)
+
+    @display(description="published", boolean=True)
+    def in_use(self, workflow: Any) -> bool:
+        return bool(workflow.published_exists)
+
+    @display(description="problems of the draft")
+    def problems(self, workflow: Workflow) -> str:
+        draft = draft_of(workflow)
+        if draft is None:
+            return "There is no draft. Changing the document below and saving makes one."
+        found = [(one.place, one.message, one.severity.value) for one in problems_of(draft)]
+        good = verdict("None: the draft can be published.", good=True)
+        return table(("Step or place", "Problem", "Kind"), found, empty=good)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: ModelForm, change: bool) -> None:  # noqa: FBT001 - Django's signature
+        if not change:
+            made = create_workflow(obj.key, name=obj.name)
+            obj.pk, obj.stream = made.pk, made.stream
+            return
+        obj.save(update_fields=["name"])
+        if "document" in form.changed_data or not obj.versions.exists():
+            save_draft(obj, document=form.cleaned_data["document"], actor=acting(request))
+
+    def response_add(self, request: HttpRequest, obj: Workflow, post_url_continue: str | None = None) -> HttpResponse:
+        messages.success(request, f"{obj} is there. Now draw it: what you save is its draft.")
+        return HttpResponseRedirect(reverse("admin:workflows_workflow_change", args=[obj.pk]))
+
+    @action(description="Save and check", permissions=["change"])
+    def check_draft(self, request: HttpRequest, workflow: Workflow) -> str:
+        draft = draft_of(workflow)
+        found = problems_of(draft) if draft else ()
+        if found:
+            messages.warning(request, f"{len(found)} problems, listed below.")
+            return ""
+        return "The draft has no problems." if draft else "There is no draft to check."
+
+    @action(description="Save and publish", permissions=["change"])
+    def publish(self, request: HttpRequest, workflow: Workflow) -> str:
+        version = publish_version(workflow, actor=acting(request), policies=documents_of_policies())
+        return f"{version} is published: requests submitted from now on may run on it."
+
+
+def problems_of(draft: WorkflowVersion) -> tuple[Problem, ...]:
+    """What the check finds in a draft, with the approval policies of today."""
+    return check_document(draft.document, policies=documents_of_policies())
