@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from apps.api.serializers.fields import InstantField
+from apps.notifications.models import Notification
+from apps.notifications.render import SUBJECTS
+
+
+class NotificationSerializer(serializers.Serializer[Notification]):
+    id = serializers.IntegerField()
+    event = serializers.IntegerField(source="event_id")
+    request = serializers.CharField(source="event.stream.request.number")
+    kind = serializers.ChoiceField(choices=sorted(SUBJECTS))
+    subject = serializers.SerializerMethodField()
+    at = InstantField()
+    read_at = InstantField(allow_null=True)
+
+    def get_subject(self, notification: Notification) -> str:
+        request = notification.event.stream.request
+        return SUBJECTS[notification.kind].format(number=request.number, title=" ".join(request.title.split()))
+
+
+class ReadSerializer(serializers.Serializer[object]):
+    read = serializers.IntegerField(help_text="How many were unread before")

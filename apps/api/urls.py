@@ -1,0 +1,63 @@
+"""The paths below `/api/v1/`."""
+
+from django.urls import path, re_path, register_converter
+
+from apps.api.views import auth, catalog, documents, history, notifications, requests, work
+from apps.api.views.base import UnknownPath
+
+app_name = "api"
+
+
+class NumberConverter:
+    """A request's number."""
+
+    regex = "SR-[0-9]{4}-[0-9]{6,12}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(NumberConverter, "request_number")
+
+REQUEST = "requests/<request_number:number>/"
+
+urlpatterns = [
+    path("auth/token/", auth.TokenView.as_view(), name="token"),
+    path("auth/token/refresh/", auth.RefreshView.as_view(), name="token-refresh"),
+    path("auth/token/verify/", auth.VerifyView.as_view(), name="token-verify"),
+    path("auth/logout/", auth.LogoutView.as_view(), name="logout"),
+    path("auth/ws-ticket/", auth.TicketView.as_view(), name="ws-ticket"),
+    path("me/", catalog.MeView.as_view(), name="me"),
+    path("catalog/", catalog.CatalogView.as_view(), name="catalog"),
+    path("catalog/<slug:slug>/", catalog.CatalogItemView.as_view(), name="catalog-item"),
+    path("requests/", requests.RequestsView.as_view(), name="requests"),
+    path(REQUEST, requests.RequestView.as_view(), name="request"),
+    path(f"{REQUEST}submit/", requests.SubmitView.as_view(), name="submit"),
+    path(f"{REQUEST}cancel/", requests.CancelView.as_view(), name="cancel"),
+    path(f"{REQUEST}hold/", requests.HoldView.as_view(), name="hold"),
+    path(f"{REQUEST}resume/", requests.ResumeView.as_view(), name="resume"),
+    path(f"{REQUEST}reopen/", requests.ReopenView.as_view(), name="reopen"),
+    path(f"{REQUEST}events/", history.EventsView.as_view(), name="request-events"),
+    path(f"{REQUEST}clocks/", history.ClocksView.as_view(), name="request-clocks"),
+    path(f"{REQUEST}approvals/", history.RequestApprovalsView.as_view(), name="request-approvals"),
+    path(f"{REQUEST}tasks/", history.RequestTasksView.as_view(), name="request-tasks"),
+    path(f"{REQUEST}comments/", history.CommentsView.as_view(), name="request-comments"),
+    path("tasks/", work.TasksView.as_view(), name="tasks"),
+    path("tasks/<int:task_id>/", work.TaskView.as_view(), name="task"),
+    path("tasks/<int:task_id>/claim/", work.ClaimView.as_view(), name="task-claim"),
+    path("tasks/<int:task_id>/release/", work.ReleaseView.as_view(), name="task-release"),
+    path("tasks/<int:task_id>/complete/", work.CompleteView.as_view(), name="task-complete"),
+    path("approvals/", work.ApprovalsView.as_view(), name="approvals"),
+    path("approvals/<int:approval_id>/", work.ApprovalView.as_view(), name="approval"),
+    path("approvals/<int:approval_id>/decide/", work.DecideView.as_view(), name="decide"),
+    path("runs/<int:run_id>/messages/", history.MessagesView.as_view(), name="run-messages"),
+    path("events/", history.FeedView.as_view(), name="events"),
+    path("notifications/", notifications.NotificationsView.as_view(), name="notifications"),
+    path("notifications/read/", notifications.ReadView.as_view(), name="notifications-read"),
+    path("schema/", documents.SchemaView.as_view(), name="schema"),
+    path("docs/", documents.DocsView.as_view(), name="docs"),
+    re_path("", UnknownPath.as_view()),
+]

@@ -1,0 +1,70 @@
+"""Whatever a client sends, generated from the OpenAPI document: the answer is one the document has, and never a 500."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis import Case, GenerationMode
+
+from tests.api.conftest import API, Client, World
+from tests.api.openapi import document, operations
+from tests.factories import line_document, make_item, make_workflow
+
+EXAMPLES = 20
+TOKENS = "/auth/"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["fitting", "unfit"])
+@pytest.mark.parametrize(("method", "path"), sorted(operations()), ids=lambda part: str(part).removeprefix(API))
+def test_nothing_a_client_sends_is_a_500(world: World, method: str, path: str, mode: GenerationMode) -> None:
+    known = _known_parameters(world)
+    client = world.client("ivo")
+
+    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(case=_strategy(method, path, mode), meet=st.booleans())
+    def send(case: Case, meet: bool) -> None:
+        if meet:
+            case.path_parameters = {**(case.path_parameters or {}), **_of(case, known)}
+        _send(client, case)
+
+    send()
+
+
+def _strategy(method: str, path: str, mode: GenerationMode) -> st.SearchStrategy[Case]:
+    schema = schemathesis.openapi.from_dict(document())
+    return schema[path][method.upper()].as_strategy(generation_mode=mode)
+
+
+def _known_parameters(world: World) -> dict[str, Any]:
+    """Path parameters of things that are there and that Ivo may see."""
+    unpack = {"id": "unpack", "kind": "task", "name": "Unpack", "assign": {"team": "it"}}
+    make_item("parcel", workflow=make_workflow(line_document("parcel", unpack)))
+    request = world.ask(item="parcel")
+    (task,) = world.client("ivo").api("get", "/tasks/").json()["results"]
+    return {
+        "number": request.number,
+        "task_id": task["id"],
+        "run_id": request.run_id,
+        "slug": "laptop",
+        "approval_id": 1,
+    }
+
+
+def _of(case: Case, known: dict[str, Any]) -> dict[str, Any]:
+    return {name: known[name] for name in case.path_parameters or {}}
+
+
+def _send(client: Client, case: Case) -> None:
+    """Sends the case as generated; `Client.api` holds the answer against the document."""
+    path = case.formatted_path.removeprefix(API)
+    if case.query:
+        path += "?" + urlencode(case.query, doseq=True, errors="replace")
+    headers = {name: str(value) for name, value in (case.headers or {}).items() if str(value).isascii()}
+    body = case.body if isinstance(case.body, (dict, list, str, int, float, bool)) else None
+    client.api(case.method, path, body, **headers)

@@ -1,0 +1,102 @@
+"""The OpenAPI document is served, and every operation answers as it says."""
+
+from __future__ import annotations
+
+import pytest
+
+from apps.outbox.relay import run_relay
+from tests.api.conftest import DATA, Client, World
+from tests.api.openapi import document, operations
+from tests.factories import PASSWORD, line_document, make_item, make_workflow
+
+
+def test_every_operation_answers_as_the_document_says(world: World) -> None:
+    Client.answered.clear()
+    _authentication(world)
+    _life_of_a_request(world)
+    _draft_and_cancel(world)
+    _message(world)
+    _what_i_was_told(world)
+    assert operations() - Client.answered == set()
+
+
+def _authentication(world: World) -> None:
+    client = Client()
+    pair = client.api("post", "/auth/token/", {"username": "rita", "password": PASSWORD}).json()
+    pair = client.api("post", "/auth/token/refresh/", {"refresh": pair["refresh"]}).json()
+    client.api("post", "/auth/token/verify/", {"token": pair["access"]})
+    client.api("post", "/auth/logout/", {"refresh": pair["refresh"]})
+    world.client("rita").api("post", "/auth/ws-ticket/")
+    world.client("rita").api("get", "/me/")
+
+
+def _life_of_a_request(world: World) -> None:
+    rita, mia, ivo = world.client("rita"), world.client("mia"), world.client("ivo")
+    rita.api("get", "/catalog/")
+    rita.api("get", "/catalog/laptop/")
+    path = f"/requests/{world.ask().number}/"
+    approval = mia.api("get", "/approvals/").json()["results"][0]["id"]
+    mia.api("get", f"/approvals/{approval}/")
+    mia.api("post", f"/approvals/{approval}/decide/", {"decision": "approve"})
+    ivo.api("post", f"{path}hold/", {"comment": "No stock"})
+    ivo.api("post", f"{path}resume/")
+    rita.api("post", f"{path}comments/", {"text": "When?"})
+    task = ivo.api("get", "/tasks/").json()["results"][0]["id"]
+    ivo.api("get", f"/tasks/{task}/")
+    for move in ("claim", "release", "complete"):
+        ivo.api("post", f"/tasks/{task}/{move}/")
+    rita.api("post", f"{path}reopen/", {"comment": "It broke"})
+    for part in ("", "events/", "clocks/", "approvals/", "tasks/", "comments/"):
+        rita.api("get", path + part)
+
+
+def _draft_and_cancel(world: World) -> None:
+    rita = world.client("rita")
+    path = f"/requests/{world.ask(submit=False, data={}).number}/"
+    rita.api("patch", path, {"data": DATA})
+    rita.api("post", f"{path}submit/")
+    rita.api("post", f"{path}cancel/", {"comment": "Changed my mind"})
+    rita.api("get", "/requests/")
+
+
+def _message(world: World) -> None:
+    wait = {"id": "delivery", "kind": "wait", "name": "Delivery", "for": {"message": "delivered"}}
+    task = {"id": "unpack", "kind": "task", "name": "Unpack", "assign": {"team": "it"}}
+    make_item("parcel", workflow=make_workflow(line_document("parcel", task, wait)))
+    request = world.ask(item="parcel")
+    ivo = world.client("ivo")
+    ivo.api("post", f"/tasks/{ivo.api('get', '/tasks/').json()['results'][0]['id']}/complete/")
+    ivo.api("post", f"/runs/{request.run_id}/messages/", {"name": "delivered"})
+
+
+def _what_i_was_told(world: World) -> None:
+    run_relay()
+    rita = world.client("rita")
+    rita.api("get", "/events/?after=0&page_size=200")
+    assert rita.api("get", "/notifications/").json()["results"] != []
+    rita.api("post", "/notifications/read/")
+
+
+def test_the_document_is_openapi_3_1_and_open_to_everybody(db: None) -> None:
+    answer = Client().get("/api/v1/schema/")
+    assert (answer.status_code, answer.json()["openapi"]) == (200, "3.1.1")
+    assert answer.json()["paths"].keys() == document()["paths"].keys()
+
+
+@pytest.mark.parametrize("method", ["get", "post", "patch"])
+def test_every_write_says_its_key_and_every_operation_its_problems(method: str) -> None:
+    for path, methods in document()["paths"].items():
+        if method in methods:
+            names = {parameter["name"] for parameter in methods[method].get("parameters", [])}
+            keyed = method != "get" and "/auth/" not in path
+            assert ("Idempotency-Key" in names) is keyed, path
+            assert "application/problem+json" in methods[method]["responses"]["400"]["content"], path
+
+
+def test_the_browsable_document_needs_no_inline_script(db: None) -> None:
+    page = Client().get("/api/v1/docs/")
+    script = Client().get("/api/v1/docs/?script=")
+    assert page.status_code == script.status_code == 200
+    assert b"<script>" not in page.content
+    assert script["Content-Type"] == "application/javascript"
+    assert "script-src 'self'" in page["Content-Security-Policy"]
