@@ -23,6 +23,7 @@ from apps.core.text import text_problem
 
 MOST_CHARACTERS = 1_000_000
 DEEPEST = 60
+LINE = 100
 NOTHING = "-"
 
 GOOD, BAD, WAITING, ACTIVE = "success", "danger", "warning", "info"
@@ -83,14 +84,40 @@ def verdict(text: str, *, good: bool) -> SafeString:
     return format_html('<span class="{}">{}</span>', "sf-good" if good else "sf-bad", text)
 
 
-def as_text(document: object) -> str:
-    """JSON as people read it."""
-    return json.dumps(document, indent=2, ensure_ascii=False)
+def as_text(document: object, *, order: Sequence[str] = ()) -> str:
+    """JSON as people read it: what fits a line stands on one.
+
+    The database does not keep the order of keys: those in `order` come first.
+    """
+    return _lines(_arranged(document, order), "")
 
 
-def as_code(document: object) -> SafeString:
+def _arranged(value: object, order: Sequence[str]) -> object:
+    if isinstance(value, list):
+        return [_arranged(one, order) for one in value]
+    if not isinstance(value, dict):
+        return value
+    first = [key for key in order if key in value]
+    return {key: _arranged(value[key], order) for key in (*first, *(key for key in value if key not in first))}
+
+
+def _lines(value: object, indent: str) -> str:
+    flat = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, dict | list) or not value or (indent and len(indent) + len(flat) <= LINE):
+        return flat
+    inner = indent + "  "
+    if isinstance(value, list):
+        parts, ends = [_lines(one, inner) for one in value], "[]"
+    else:
+        parts = [f"{json.dumps(key, ensure_ascii=False)}: {_lines(one, inner)}" for key, one in value.items()]
+        ends = "{}"
+    body = ",\n".join(f"{inner}{part}" for part in parts)
+    return f"{ends[0]}\n{body}\n{indent}{ends[1]}"
+
+
+def as_code(document: object, *, order: Sequence[str] = ()) -> SafeString:
     """JSON as a block of monospace text."""
-    return format_html('<pre class="sf-code">{}</pre>', as_text(document))
+    return format_html('<pre class="sf-code">{}</pre>', as_text(document, order=order))
 
 
 def problem_lines(problems: Mapping[str, Sequence[str]]) -> list[str]:
@@ -146,10 +173,11 @@ def _check_values(value: object) -> None:
 
 
 class DocumentField(forms.JSONField):
-    """A JSON document as monospace text. What was entered is kept as it was written when it is refused."""
+    """A JSON document as monospace text; `order` as for `as_text`. A text that is refused is kept as it was typed."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        attrs = {"class": "sf-code", "rows": 28, "spellcheck": "false"}
+    def __init__(self, *, order: Sequence[str] = (), rows: int = 28, **kwargs: Any) -> None:
+        self.order = order
+        attrs = {"class": "sf-code", "rows": rows, "spellcheck": "false"}
         super().__init__(**{"widget": UnfoldAdminTextareaWidget(attrs=attrs), **kwargs})
 
     def to_python(self, value: Any) -> Any:
@@ -161,4 +189,4 @@ class DocumentField(forms.JSONField):
         return None if data is None else InvalidJSONInput(data)
 
     def prepare_value(self, value: Any) -> Any:
-        return value if isinstance(value, InvalidJSONInput) else as_text(value)
+        return value if isinstance(value, InvalidJSONInput) else as_text(value, order=self.order)

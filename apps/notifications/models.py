@@ -18,3 +18,6 @@ class Notification(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "event"], name="notification_once")]
         indexes = [models.Index(fields=["user", "-id"], name="notification_list")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} to user {self.user_id}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.db.models import DateTimeField, Exists, ExpressionWrapper, F, OuterRef, Q, Value
 from django.db.models.functions import Now
@@ -26,7 +27,6 @@ log = structlog.get_logger(__name__)
 
 BATCH = 500
 CLAIM = 50
-LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 8
 LONGEST_PAUSE_S = 600
 PENDING, DONE, DEAD = Delivery.Status.PENDING, Delivery.Status.DONE, Delivery.Status.DEAD
@@ -121,7 +121,9 @@ def _claim() -> list[Delivery]:
     claimed = list(due[:CLAIM])
     ids = [row.pk for row in claimed]
     Delivery.objects.filter(pk__in=ids).update(
-        leased_until=_from_now(LEASE), fence=F("fence") + 1, attempts=F("attempts") + 1
+        leased_until=_from_now(timedelta(seconds=settings.RELAY_LEASE_SECONDS)),
+        fence=F("fence") + 1,
+        attempts=F("attempts") + 1,
     )
     return list(Delivery.objects.filter(pk__in=ids).select_related("event").order_by("position"))
 

@@ -38,3 +38,6 @@ class Delivery(models.Model):
                 fields=["stream_id", "subscriber", "position"], condition=Q(status="pending"), name="delivery_order"
             ),
         ]
+
+    def __str__(self) -> str:
+        return f"delivery {self.pk}"

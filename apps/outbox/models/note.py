@@ -11,3 +11,6 @@ class Note(models.Model):
     stream = models.ForeignKey(Stream, on_delete=models.PROTECT, related_name="notes")
     salt = models.BinaryField(max_length=16)
     text = models.TextField()
+
+    def __str__(self) -> str:
+        return f"note {self.pk}"

@@ -17,7 +17,8 @@ from unfold.decorators import action, display
 from apps.accounts.admin import acting
 from apps.approvals.selectors import current_policies
 from apps.core.admin import KeptAdmin, ReadOnlyInline, SaveThenActAdmin
-from apps.core.admin_parts import DocumentField, table, verdict
+from apps.core.admin_parts import DocumentField, as_code, table, verdict
+from apps.workflows.admin import KEYS
 from apps.workflows.engine.document import check_document
 from apps.workflows.engine.problems import Problem
 from apps.workflows.enums import VersionStatus
@@ -57,7 +58,9 @@ class WorkflowForm(forms.ModelForm):
     """The workflow's name and its draft. What is drawn may be unfinished, but it must be this workflow's document."""
 
     document = DocumentField(
-        label="Draft", help_text="Format 1. Saving keeps it as the draft; publishing checks it and gives it a number."
+        label="Draft",
+        order=KEYS,
+        help_text="Format 1. Saving keeps it as the draft; publishing checks it and gives it a number.",
     )
 
     class Meta:
@@ -68,6 +71,8 @@ class WorkflowForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             self.initial["document"] = edited_document(self.instance)
+        else:
+            del self.fields["document"]  # what is drawn must name the key: first there is a workflow
 
     def clean_document(self) -> Any:
         document = self.cleaned_data["document"]
@@ -79,7 +84,7 @@ class WorkflowForm(forms.ModelForm):
 class VersionInline(ReadOnlyInline):
     model = WorkflowVersion
     verbose_name_plural = "versions: open one to read it, or to retire it"
-    fields = ("n", "status", "published_at", "created_by")
+    fields = ("page", "n", "status", "published_at", "created_by")
     ordering = ("-n",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WorkflowVersion]:
@@ -102,7 +107,7 @@ class WorkflowAdmin(SaveThenActAdmin, KeptAdmin):
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Workflow | None = None) -> tuple[str, ...]:
-        return ("key", "problems") if obj else ()
+        return ("key", "problems", "document_text") if obj else ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Workflow]:
         versions = WorkflowVersion.objects.filter(workflow=OuterRef("pk"))
@@ -111,6 +116,15 @@ class WorkflowAdmin(SaveThenActAdmin, KeptAdmin):
         )
         rows: QuerySet[Workflow] = super().get_queryset(request)
         return rows.annotate(draft_exists=drafts, published_exists=published)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Workflow | None = None) -> Any:
+        if obj and not self.has_change_permission(request, obj):
+            return ((None, {"fields": ("key", "name")}), ("Draft", {"fields": ("problems", "document_text")}))
+        return super().get_fieldsets(request, obj)
+
+    @display(description="document")
+    def document_text(self, workflow: Workflow) -> str:
+        return as_code(edited_document(workflow), order=KEYS)
 
     @display(description="draft", boolean=True)
     def has_draft(self, workflow: Any) -> bool:

@@ -17,3 +17,6 @@ class RequestParticipant(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["request", "principal", "relation"], name="participant_once")]
         indexes = [models.Index(fields=["principal", "-sort_key"], name="participant_list")]
+
+    def __str__(self) -> str:
+        return f"{self.principal} ({self.relation})"

@@ -42,6 +42,9 @@ class SlaClock(models.Model):
             models.Index(fields=["stream"], name="clock_stream"),
         ]
 
+    def __str__(self) -> str:
+        return f"{self.target} ({self.priority})"
+
     @transition(field=status, source=ClockStatus.RUNNING, target=ClockStatus.PAUSED)
     def pause(self) -> None:
         """Time stands still."""

@@ -33,6 +33,9 @@ class WorkflowRun(models.Model):
             ),
         ]
 
+    def __str__(self) -> str:
+        return f"run {self.pk}"
+
 
 class StepVisit(models.Model):
     """One visit of a run to a working step, for people and reports; `number` is the visit's id in the marking."""
@@ -54,6 +57,9 @@ class StepVisit(models.Model):
                 fields=["run", "token"], condition=Q(status__in=["open", "begun"]), name="visit_one_open_per_token"
             ),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.step} ({self.number})"
 
 
 class Task(models.Model):

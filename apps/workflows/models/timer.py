@@ -30,3 +30,6 @@ class Timer(models.Model):
                 fields=["run", "visit", "kind"], condition=Q(closed_at__isnull=True), name="timer_once"
             )
         ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} due {self.due_at:%Y-%m-%d %H:%M}"
