@@ -13,7 +13,7 @@ def main(requirements: str) -> int:
     command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-r", requirements]
     last: deque[str] = deque(maxlen=40)
     seen = 0
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as pip:  # noqa: S603
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as pip:
         for line in pip.stdout or ():
             last.append(line)
             word, _, rest = line.strip().partition(" ")

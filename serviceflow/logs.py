@@ -17,7 +17,7 @@ SHARED: list[Any] = [
 
 def configure(options: dict[str, Any]) -> None:
     """Django's LOGGING_CONFIG hook: `{"level": "INFO", "json": true}`."""
-    renderer = structlog.processors.JSONRenderer() if options["json"] else structlog.dev.ConsoleRenderer()
+    renderer = structlog.processors.JSONRenderer() if options["json"] else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     logging.config.dictConfig(
         {
             "version": 1,
@@ -30,6 +30,7 @@ def configure(options: dict[str, Any]) -> None:
                 }
             },
             "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "structured"}},
+            "loggers": {"django": {"level": options["level"], "handlers": []}},
             "root": {"handlers": ["console"], "level": options["level"]},
         }
     )

@@ -61,12 +61,12 @@ class Walkthrough:
 
     def _refused_submission(self) -> Json:
         broken = {**WISH, "data": {"system": "crm", "level": "own", "reason": ""}}
-        answer = self._call(REQUESTER, "POST", "/requests/", broken, expect=400)
+        answer = self.call(REQUESTER, "POST", "/requests/", broken, expect=400)
         return {"code": answer["code"], "errors": answer["errors"]}
 
     def _submit(self) -> str:
-        item = self._call(REQUESTER, "GET", f"/catalog/{ITEM}/")
-        answer = self._call(REQUESTER, "POST", "/requests/", {**WISH, "item": item["slug"]}, expect=201)
+        item = self.call(REQUESTER, "GET", f"/catalog/{ITEM}/")
+        answer = self.call(REQUESTER, "POST", "/requests/", {**WISH, "item": item["slug"]}, expect=201)
         self.statuses.append(answer["status"])
         return str(answer["number"])
 
@@ -74,18 +74,18 @@ class Walkthrough:
         for username in (MANAGER, *OWNERS):
             approval = self._until(f"{username} is asked", partial(self._asked, username, number))
             comment = {"decision": "approve", "comment": f"Fine with me, {username}."}
-            self._call(username, "POST", f"/approvals/{approval['id']}/decide/", comment)
+            self.call(username, "POST", f"/approvals/{approval['id']}/decide/", comment)
         self.statuses.append(self._request(number)["status"])
 
     def _work(self, number: str) -> None:
         task = self._until("a task is offered", lambda: self._task(number))
-        self._call(WORKER, "POST", f"/tasks/{task['id']}/claim/", {})
-        self._call(WORKER, "POST", f"/tasks/{task['id']}/complete/", {"outcome": "granted", "comment": "Done."})
+        self.call(WORKER, "POST", f"/tasks/{task['id']}/claim/", {})
+        self.call(WORKER, "POST", f"/tasks/{task['id']}/complete/", {"outcome": "granted", "comment": "Done."})
 
     # --- what can be seen --------------------------------------------------------------------------------------------
 
     def _request(self, number: str) -> Json:
-        return self._call(REQUESTER, "GET", f"/requests/{number}/")
+        return self.call(REQUESTER, "GET", f"/requests/{number}/")
 
     def _asked(self, username: str, number: str) -> Json | None:
         return self._first(username, "/approvals/", number)
@@ -94,7 +94,7 @@ class Walkthrough:
         return self._first(WORKER, "/tasks/", number)
 
     def _first(self, username: str, path: str, number: str) -> Json | None:
-        rows = self._call(username, "GET", path)["results"]
+        rows = self.call(username, "GET", path)["results"]
         return next((row for row in rows if row["request"] == number), None)
 
     def _archived(self, number: str) -> Json | None:
@@ -109,7 +109,7 @@ class Walkthrough:
         return found if done and found[MANAGER] and found[WORKER] else None
 
     def _notifications(self, username: str, number: str) -> list[Json]:
-        rows = self._call(username, "GET", "/notifications/")["results"]
+        rows = self.call(username, "GET", "/notifications/")["results"]
         return [row for row in rows if row["request"] == number]
 
     # --- what is told ------------------------------------------------------------------------------------------------
@@ -162,12 +162,12 @@ class Walkthrough:
     def _all_events(self, number: str) -> Iterable[Json]:
         path: str | None = f"/requests/{number}/events/?page_size=200"
         while path:
-            page = self._call(REQUESTER, "GET", path)
+            page = self.call(REQUESTER, "GET", path)
             yield from page["results"]
             path = page["next"]
 
     def _rows(self, path: str) -> list[Json]:
-        answer: Any = self._call(REQUESTER, "GET", path)
+        answer: Any = self.call(REQUESTER, "GET", path)
         return list(answer["results"] if isinstance(answer, dict) else answer)
 
     # --- how it is asked ---------------------------------------------------------------------------------------------
@@ -181,7 +181,8 @@ class Walkthrough:
             self.pump()
         raise WalkthroughFailed(f"waited {LONGEST_WAIT_S:.0f} s in vain: {what}")
 
-    def _call(self, username: str, method: str, path: str, body: Json | None = None, *, expect: int = 200) -> Json:
+    def call(self, username: str, method: str, path: str, body: Json | None = None, *, expect: int = 200) -> Json:
+        """One call of the API as this person; raises WalkthroughFailed unless it answers with the expected status."""
         headers = {"Authorization": f"Bearer {self._token(username)}"}
         if method == "POST":
             headers["Idempotency-Key"] = str(uuid.uuid4())
@@ -203,11 +204,13 @@ class Walkthrough:
 
 
 def _round(approval: Json) -> Json:
-    levels = [
-        {"level": level["name"], "decisions": [seat["decision"] for seat in level["seats"] if seat["decision"]]}
-        for level in approval["levels"]
-    ]
-    return {"approval": approval["id"], "status": approval["status"], "levels": levels}
+    levels = {level["name"]: [_vote(seat) for seat in level["seats"]] for level in approval["levels"]}
+    return {"approval": approval["id"], "status": approval["status"], **levels}
+
+
+def _vote(seat: Json) -> str:
+    decision = seat["decision"]
+    return f"{decision['by']}: {decision['verdict']}" if decision else "not answered"
 
 
 def _clock(clock: Json) -> Json:

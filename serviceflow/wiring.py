@@ -77,6 +77,5 @@ SUBSCRIBERS = SubscriberTable(
         IncidentEvent.OPENED: _TOLD,
         IncidentEvent.RESOLVED: _PUSHED,
         PersonEvent.ROLES_CHANGED: _PUSHED,
-        PersonEvent.DEACTIVATED: _PUSHED,
     },
 )

@@ -12,11 +12,12 @@ from pathlib import Path
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from serviceflow.admin_menu import SIDEBAR
 from serviceflow.settings.databases import database_from_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
-VAR_DIR = BASE_DIR / "var"
 env = environ.Env()
+VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
 warnings.filterwarnings("ignore", message="The 'django-fsm' package", category=UserWarning)  # ADR 3
 
 
@@ -51,7 +52,6 @@ INSTALLED_APPS = [
     "django_structlog",
     "django_fsm",
     "auditlog",
-    "guardian",
     "channels",
     "rest_framework",
     "rest_framework_simplejwt.token_blacklist",
@@ -122,7 +122,6 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-ANONYMOUS_USER_NAME = None
 LOGIN_URL = "portal:login"
 LOGIN_REDIRECT_URL = "portal:home"
 LOGOUT_REDIRECT_URL = "portal:login"
@@ -133,7 +132,7 @@ USE_I18N = True
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(VAR_DIR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 
 # Redis wakes, carries pushes and holds the caches; no promise rests on it (docs/adr, reliability).
@@ -168,6 +167,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
+RELAY_LEASE_SECONDS = env.float("RELAY_LEASE_SECONDS", default=60.0)
 RELAY_EVERY_SECONDS = env.float("RELAY_EVERY_SECONDS", default=2.0)
 SWEEP_EVERY_SECONDS = env.float("SWEEP_EVERY_SECONDS", default=5.0)
 
@@ -242,6 +242,7 @@ UNFOLD = {
     "SITE_HEADER": SITE_NAME,
     "SITE_SYMBOL": "conversion_path",
     "SITE_URL": "/",
+    "SIDEBAR": SIDEBAR,
 }
 SERVICEFLOW_SUBSCRIBERS = "serviceflow.wiring.SUBSCRIBERS"
 LOGGING_CONFIG = "serviceflow.logs.configure"

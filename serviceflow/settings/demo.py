@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 from serviceflow.settings.base import *  # noqa: F403 - base is the whole truth
-from serviceflow.settings.base import VAR_DIR, env
+from serviceflow.settings.base import STATIC_ROOT, VAR_DIR, env
 
 
 def kept_secret() -> str:
@@ -26,4 +26,5 @@ WHITENOISE_USE_FINDERS = True
 SILENCED_SYSTEM_CHECKS = ["django_ratelimit.E003", "django_ratelimit.W001"]  # LocMem is shared by one process
 RELAY_EVERY_SECONDS = env.float("RELAY_EVERY_SECONDS", default=1.0)
 SWEEP_EVERY_SECONDS = env.float("SWEEP_EVERY_SECONDS", default=2.0)
-LOGGING = {"level": env.str("LOG_LEVEL", default="WARNING"), "json": False}
+LOGGING = {"level": env.str("LOG_LEVEL", default="ERROR"), "json": False}
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise serves the sources themselves, but looks here too

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from serviceflow.settings.base import *  # noqa: F403 - base is the whole truth
-from serviceflow.settings.base import VAR_DIR, database_from_url, env
+from serviceflow.settings.base import STATIC_ROOT, VAR_DIR, database_from_url, env
 
 
 def embedded_postgres() -> str:
@@ -26,4 +26,5 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True
 SILENCED_SYSTEM_CHECKS = ["django_ratelimit.E003", "django_ratelimit.W001"]
 RATELIMIT_ENABLE = False
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 LOGGING = {"level": "WARNING", "json": False}

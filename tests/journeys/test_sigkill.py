@@ -1,0 +1,111 @@
+"""SIGKILL in the middle of a walkthrough, at random moments: nothing committed is lost or doubled, and work goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.journeys.ledger import broken_rules, committed_events, read
+from tests.journeys.processes import ROOT, fresh_database, manage, production_env
+
+pytestmark = [pytest.mark.postgres, pytest.mark.timeout(600)]
+CATCH_UP = """
+import time
+from apps.outbox.models import Delivery, Event
+from apps.outbox.relay import run_relay
+from apps.requests.sweeps import run_sweeps
+end = time.monotonic() + 60
+while time.monotonic() < end:
+    if not any(run_sweeps().values()) and not run_relay().placed and not Delivery.objects.filter(status="pending"):
+        break
+    time.sleep(0.2)
+"""
+
+
+@dataclass
+class Reader(threading.Thread):
+    """Polls the feed by position on a connection of its own, and writes down everything it ever saw."""
+
+    database: str
+    seen: dict[int, tuple[int, bytes]] = field(default_factory=dict)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        super().__init__(daemon=True)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def run(self) -> None:
+        sql = "SELECT position, id, hash FROM outbox_event WHERE position > %s ORDER BY position"
+        with psycopg.connect(self.database, autocommit=True) as server:
+            while not self.over.wait(0.05):
+                after = max(self.seen, default=0)
+                for position, event_id, digest in server.execute(sql, [after]).fetchall():
+                    self.seen[position] = (event_id, bytes(digest))
+
+
+@pytest.fixture
+def database(django_db_setup: None) -> Iterator[str]:
+    with fresh_database() as url:
+        yield url
+
+
+def walk_and_kill(env: dict[str, str], after_s: float) -> None:
+    walk = [sys.executable, "manage.py", "walkthrough", "--json"]
+    started = subprocess.Popen(
+        walk, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    time.sleep(after_s)
+    os.killpg(started.pid, signal.SIGKILL)
+    started.wait()
+
+
+def length_of_a_walk(env: dict[str, str]) -> tuple[float, float]:
+    """Seconds until the first event of a whole walk, and of the whole walk."""
+    begin = time.monotonic()
+    steps = json.loads(manage("walkthrough", "--json", env=env))
+    assert steps["completion"]["status"] == "archived"
+    whole = time.monotonic() - begin
+    return whole * 0.3, whole
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.long)])
+def test_kills_lose_and_double_nothing_and_work_goes_on(database: str, tmp_path: Path, kills: int):
+    no_redis = "redis://127.0.0.1:1/0"
+    env = production_env(tmp_path, database=database, redis=no_redis, RELAY_LEASE_SECONDS="1")
+    manage("migrate", "-v0", env=env)
+    manage("seed_demo", env=env)
+    earliest, latest = length_of_a_walk(env)
+    reader, dice = Reader(database), random.Random(20261123)
+    reader.start()
+    left_open = 0
+    for _ in range(kills):
+        before = committed_events(database)
+        walk_and_kill(env, dice.uniform(earliest, latest))
+        after = committed_events(database)
+        assert before.items() <= after.items(), "a committed event changed or vanished"
+        left_open += len(after) > len(before)
+    manage("shell", "-c", CATCH_UP, env=env)
+    time.sleep(0.5)
+    reader.over.set()
+    reader.join()
+    assert left_open >= kills // 4, "the kills came too early to mean anything"
+    assert broken_rules(database) == {}
+    committed = committed_events(database)
+    assert dict(reader.seen.values()) == committed, "the reader of the feed missed an event"
+    assert sorted(reader.seen) == list(range(1, len(committed) + 1))
+    assert read(database, "SELECT count(*) FROM outbox_delivery WHERE status <> 'done'") == [(0,)]
+    assert length_of_a_walk(env)
