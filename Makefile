@@ -42,11 +42,11 @@ lint: setup-dev
 	@echo "· migrations" && DJANGO_SETTINGS_MODULE=serviceflow.settings.demo $(BIN)/python manage.py makemigrations --check --dry-run
 
 test: lint
-	@echo "· tests on PostgreSQL" && $(BIN)/python -m pytest -n 2 -m "not long"
-	@echo "· the smaller part on SQLite" && TEST_DATABASE_URL=sqlite:///var/test.sqlite3 $(BIN)/python -m pytest -m "sqlite and not long"
+	@echo "· tests on PostgreSQL" && $(BIN)/python -m pytest -n 2 --dist loadfile -m "not long"
+	@echo "· the smaller part on SQLite" && TEST_DATABASE_URL=sqlite:///var/test.sqlite3 $(BIN)/python -m pytest -m "sqlite and not postgres and not long"
 
 test-all: setup-dev
-	@echo "· the long tests" && $(BIN)/python -m pytest -m long --timeout=1800
+	@echo "· the long tests" && $(BIN)/python -m pytest -n 2 --dist loadfile -m long --timeout=1800
 
 bench: setup-dev
 	@$(BIN)/python -m tests.benchmarks

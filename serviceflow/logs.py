@@ -17,7 +17,11 @@ SHARED: list[Any] = [
 
 def configure(options: dict[str, Any]) -> None:
     """Django's LOGGING_CONFIG hook: `{"level": "INFO", "json": true}`."""
-    renderer = structlog.processors.JSONRenderer() if options["json"] else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    renderer = (
+        structlog.processors.JSONRenderer()
+        if options["json"]
+        else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    )
     logging.config.dictConfig(
         {
             "version": 1,

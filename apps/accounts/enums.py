@@ -12,4 +12,3 @@ class Role(StrEnum):
 
 class PersonEvent(StrEnum):
     ROLES_CHANGED = "access.changed"
-    DEACTIVATED = "person.deactivated"

@@ -58,6 +58,7 @@ def open_approval(
 
 
 def record_decision(
+    approval_id: int,
     seats: Sequence[Seat],
     *,
     actor: User,
@@ -75,7 +76,7 @@ def record_decision(
     Raises NotPermitted for somebody who was not asked, AlreadyDecided when the seat has its answer or the round has
     ended, InvalidInput where the level asks for a comment and none came. A late answer is recorded nowhere.
     """
-    seat = policies.seat_of(actor, seats)
+    seat = policies.seat_of(actor, seats, approval_id=approval_id)
     approval = seat.level.approval
     level = policy.levels[approval.level]
     _refuse_impossible(seat, verdict, note, level, policy)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-ALLOWED_CONTROLS = "\t\r\n"
+import re
+
+REFUSED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 def text_problem(value: object, *, max_length: int) -> str | None:
@@ -15,15 +17,10 @@ def text_problem(value: object, *, max_length: int) -> str | None:
         return "This must be text."
     if len(value) > max_length:
         return f"This is too long: {len(value):,} characters, at most {max_length:,} are accepted."
-    for place, character in enumerate(value, 1):
-        if _is_refused(character):
-            return f"Character {place} (U+{ord(character):04X}) cannot be stored."
+    refused = REFUSED.search(value)
+    if refused:
+        return f"Character {refused.start() + 1} (U+{ord(refused[0]):04X}) cannot be stored."
     return None
-
-
-def _is_refused(character: str) -> bool:
-    code = ord(character)
-    return (code < 0x20 and character not in ALLOWED_CONTROLS) or code == 0x7F or 0xD800 <= code <= 0xDFFF
 
 
 def is_blank(value: object) -> bool:

@@ -40,10 +40,14 @@ class Rendered:
         return settings.SITE_URL + self.path
 
 
+def subject_of(notification: Notification) -> str:
+    """The one line of a notification; its event, stream and request should be loaded."""
+    request = notification.event.stream.request
+    return SUBJECTS[notification.kind].format(number=request.number, title=" ".join(request.title.split()))
+
+
 def render(notification: Notification) -> Rendered:
     """The words of a notification; its event, stream and request should be loaded."""
     request = notification.event.stream.request
-    title = " ".join(request.title.split())
-    subject = SUBJECTS[notification.kind].format(number=request.number, title=title)
     note = Note.objects.filter(pk=notification.event.data.get("note")).values_list("text", flat=True).first()
-    return Rendered(subject=subject, text=note or "", path=f"/requests/{request.number}/")
+    return Rendered(subject=subject_of(notification), text=note or "", path=f"/requests/{request.number}/")

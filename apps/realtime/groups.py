@@ -50,7 +50,7 @@ def person_group(user_id: int) -> str:
 def push_delivery(delivery: Delivery) -> None:
     """Tells the pages that an event concerns: ids and revisions only, the page fetches what changed."""
     event = delivery.event
-    if event.type in (PersonEvent.ROLES_CHANGED, PersonEvent.DEACTIVATED):
+    if event.type == PersonEvent.ROLES_CHANGED:
         push(person_group(event.data["person"]), {"type": "access.changed"})
         return
     number = Request.objects.filter(pk=event.stream_id).values_list("number", flat=True).first()

@@ -72,7 +72,7 @@ def test_one_submits_the_other_decides_and_the_first_sees_it_live(demo: str, chr
     expect(sara.locator("main")).to_contain_text("Tom Berg")
 
     tom.goto(f"{demo}/inbox/")
-    tom.get_by_role("link", name=number).first.click()
+    tom.get_by_role("row").filter(has_text=number).get_by_role("link").click()
     tom.get_by_role("button", name="Approve").click()
     tom.wait_for_load_state()
 

@@ -104,6 +104,13 @@ def test_a_stranger_cannot_decide_and_nothing_moves(world):
     assert (approval_of(request).status, Decision.objects.count()) == ("pending", 0)
 
 
+def test_somebody_of_an_earlier_level_comes_too_late(world, two_levels):
+    request = make_request(two_levels, world.requester)
+    record_decision(approval_of(request), verdict="approve", actor=world.manager)
+    with refusal(AlreadyDecided):
+        record_decision(approval_of(request), verdict="reject", comment="after all", actor=world.manager)
+
+
 def test_a_second_decision_on_the_same_seat_is_refused(world, two_levels):
     request = make_request(two_levels, world.requester)
     record_decision(approval_of(request), verdict="approve", actor=world.manager)

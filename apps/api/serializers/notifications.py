@@ -4,7 +4,7 @@ from rest_framework import serializers
 
 from apps.api.serializers.fields import InstantField
 from apps.notifications.models import Notification
-from apps.notifications.render import SUBJECTS
+from apps.notifications.render import SUBJECTS, subject_of
 
 
 class NotificationSerializer(serializers.Serializer[Notification]):
@@ -17,8 +17,7 @@ class NotificationSerializer(serializers.Serializer[Notification]):
     read_at = InstantField(allow_null=True)
 
     def get_subject(self, notification: Notification) -> str:
-        request = notification.event.stream.request
-        return SUBJECTS[notification.kind].format(number=request.number, title=" ".join(request.title.split()))
+        return subject_of(notification)
 
 
 class ReadSerializer(serializers.Serializer[object]):

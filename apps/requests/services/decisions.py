@@ -40,6 +40,7 @@ def record_decision(
     write = Write(request=request, actor=actor, at=at or clock.now())
     step = write.run.definition.step(approval.step)
     outcome = approvals.record_decision(
+        approval.pk,
         seats,
         actor=actor,
         verdict=verdict,

@@ -79,6 +79,7 @@ def complete_task(
     task.claimed_at = task.claimed_at or write.at
     task.status, task.outcome, task.ended_at = TaskStatus.DONE, outcome, write.at
     task.save(update_fields=["assignee", "claimed_at", "status", "outcome", "ended_at"])
+    write.request.assignee = actor
     first_response(write)
     write.concerns(f"user:{actor.pk}", Relation.ASSIGNEE)
     write.tell(

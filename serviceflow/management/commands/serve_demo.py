@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import socket
 import threading
 import time
 import urllib.request
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import uvicorn
@@ -33,6 +34,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, port: int, **options: Any) -> None:
         if not getattr(settings, "EMBEDDED", False):
             raise CommandError("serve_demo is for DJANGO_SETTINGS_MODULE=serviceflow.settings.demo only.")
+        if _is_taken(port):
+            raise CommandError(f"Port {port} of {HOST} is taken by another program. Try: make demo PORT={port + 1}")
         config = uvicorn.Config(
             "serviceflow.asgi:application",
             host=HOST,
@@ -87,6 +90,11 @@ def wait_until(happened: Callable[[], bool], *, seconds: float) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+def _is_taken(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        return probe.connect_ex((HOST, port)) == 0
 
 
 def _answers(url: str) -> bool:

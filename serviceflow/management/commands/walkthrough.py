@@ -41,17 +41,19 @@ class Command(BaseCommand):
 def _lines(steps: dict[str, dict[str, Any]]) -> list[str]:
     lines = []
     for place, (step, title) in enumerate(TITLES.items(), 1):
-        what = dict(steps[step])
-        events = what.pop("events")
-        lines.append(f"{place}. {title}")
-        lines += [f"     {name.replace('_', ' ')}: {_text(value)}" for name, value in what.items()]
-        lines.append(f"     events: {', '.join(str(event) for event in events)}")
+        lines += ["", f"{place}. {title}", *_told(steps[step], "   ")]
     return lines
 
 
-def _text(value: Any) -> str:
+def _told(value: Any, indent: str) -> list[str]:
+    """A value as lines a person reads: short lists on one line, everything else a line each."""
     if isinstance(value, dict):
-        return ", ".join(f"{key.replace('_', ' ')} {_text(one)}" for key, one in value.items() if one not in ("", []))
-    if isinstance(value, list):
-        return " · ".join(_text(one) for one in value) or "none"
-    return str(value)
+        return [line for key, one in value.items() for line in _named(key.replace("_", " "), one, indent)]
+    return [line for one in value for line in (_told(one, indent) if isinstance(one, dict) else [f"{indent}{one}"])]
+
+
+def _named(name: str, value: Any, indent: str) -> list[str]:
+    if isinstance(value, dict) or (isinstance(value, list) and value and isinstance(value[0], dict)):
+        return [f"{indent}{name}:", *_told(value, f"{indent}  ")]
+    text = ", ".join(str(one) for one in value) if isinstance(value, list) else str(value)
+    return [f"{indent}{name}: {text}"] if text else []
