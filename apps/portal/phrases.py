@@ -1,0 +1,78 @@
+"""Words for people: how long there is, who was asked and why, what a state means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.utils.formats import date_format
+
+from apps.requests.enums import Priority, RequestStatus
+
+UNITS = (("day", 86_400), ("h", 3_600), ("min", 60))
+STATUS_HINTS: Mapping[str, str] = {
+    RequestStatus.DRAFT: "Nobody sees this yet. Hand it in when it is ready.",
+    RequestStatus.ON_HOLD: "The clocks stand still until it is taken up again.",
+    RequestStatus.COMPLETED: "Everything is done.",
+    RequestStatus.REJECTED: "It was not approved. The history says why.",
+    RequestStatus.CANCELLED: "It was taken back. Nothing more will happen.",
+    RequestStatus.ARCHIVED: "It is closed and put away.",
+}
+STATUS_TONES: Mapping[str, str] = {
+    RequestStatus.DRAFT: "quiet",
+    RequestStatus.SUBMITTED: "info",
+    RequestStatus.IN_PROGRESS: "info",
+    RequestStatus.ON_HOLD: "warn",
+    RequestStatus.COMPLETED: "good",
+    RequestStatus.REJECTED: "bad",
+    RequestStatus.CANCELLED: "quiet",
+    RequestStatus.ARCHIVED: "quiet",
+}
+PRIORITY_TONES: Mapping[str, str] = {
+    Priority.CRITICAL: "bad",
+    Priority.HIGH: "warn",
+    Priority.MEDIUM: "quiet",
+    Priority.LOW: "quiet",
+}
+
+
+def span(length: timedelta) -> str:
+    """A length in its two largest units: `3 days 4 h`, `25 min`, `less than a minute`."""
+    rest = int(abs(length).total_seconds())
+    parts = []
+    for unit, seconds in UNITS:
+        count, rest = divmod(rest, seconds)
+        if count:
+            parts.append(f"{count} {unit}{'s' if unit == 'day' and count > 1 else ''}")
+    return " ".join(parts[:2]) or "less than a minute"
+
+
+def time_left(due_at: datetime, now: datetime) -> str:
+    """`2 h 10 min left`, or `late by 1 day 2 h`."""
+    return f"{span(due_at - now)} left" if due_at > now else f"late by {span(now - due_at)}"
+
+
+def because(rule: Mapping[str, Any]) -> str:
+    """Why somebody has a seat, in two or three words; "" for a rule without words."""
+    if "manager_of" in rule:
+        up = int(rule.get("up", 1))
+        return "line manager" if up == 1 else f"manager, {up} levels up"
+    if "role" in rule:
+        return f"role {rule['role']}"
+    if "team" in rule:
+        return f"team {rule['team']}"
+    return "named by the workflow" if "person" in rule else ""
+
+
+def listed(parts: Sequence[str], word: str) -> str:
+    """`a`, `a or b`, `a, b or c`."""
+    return f" {word} ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def day(text: str) -> str:
+    """An ISO date as `1 Feb 2027`; any other text as it is."""
+    try:
+        return date_format(date.fromisoformat(text), "j M Y")
+    except ValueError:
+        return text

@@ -1,0 +1,304 @@
+"""Everything a request's page shows, read once and put into words; the templates only lay it out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from apps.accounts.models import User
+from apps.approvals.enums import ApprovalStatus
+from apps.approvals.models import Approval, ApprovalPolicyVersion, Seat
+from apps.core import clock
+from apps.outbox.models import Incident
+from apps.outbox.selectors import feed_position
+from apps.portal.lines import ApprovalLine, ClockLine, approval_line, clock_line, decision_of
+from apps.portal.phrases import STATUS_HINTS, because, day, listed
+from apps.requests import policies
+from apps.requests.enums import ENDED_STATES, RequestStatus
+from apps.requests.facts import current_form, form_of
+from apps.requests.forms import Form
+from apps.requests.forms.fields import DateField, Field, MoneyField, PersonField
+from apps.requests.models import Request
+from apps.requests.policies import Act
+from apps.requests.selectors import (
+    HistoryLine,
+    approvals_of,
+    clocks_of,
+    history_of,
+    incidents_of,
+    tasks_of,
+)
+from apps.requests.selectors.people import names_of
+from apps.requests.selectors.progress import Wait, open_waits, visits_of
+from apps.sla.enums import ClockStatus
+from apps.workflows.engine.definition import Definition, Outcome
+from apps.workflows.enums import TaskStatus
+from apps.workflows.models import StepVisit, Task
+from apps.workflows.selectors import definition_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """A form of the page that was sent and refused: what was entered, and what is wrong by field."""
+
+    form: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+    errors: Mapping[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageLine:
+    """A stage of the workflow: `done`, `now` or `later`."""
+
+    name: str
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NowLine:
+    """Something that is waited for, and the time at which it comes by itself."""
+
+    text: str
+    due_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionBox:
+    """The reader was asked: what they may answer."""
+
+    approval: Approval
+    level: str
+    may_return: bool
+
+    @property
+    def form(self) -> str:
+        return f"approval-{self.approval.pk}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskBox:
+    """A task the reader may move, with the buttons that are for them."""
+
+    task: Task
+    may_claim: bool
+    may_release: bool
+    outcomes: list[Outcome]
+
+    @property
+    def form(self) -> str:
+        return f"task-{self.task.pk}"
+
+    @property
+    def reason_wanted(self) -> bool:
+        return any(outcome.comment == "required" for outcome in self.outcomes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestPage:
+    """The page of one request for one reader. `after` is the feed position it surely includes."""
+
+    request: Request
+    after: int
+    hint: str
+    now: list[NowLine]
+    stages: list[StageLine]
+    rows: list[tuple[str, str]]
+    clocks: list[ClockLine]
+    approvals: list[ApprovalLine]
+    decisions: list[DecisionBox]
+    tasks: list[TaskBox]
+    incidents: list[Incident]
+    history: list[HistoryLine]
+    may: Mapping[str, bool]
+
+
+def page_of(request: Request, *, reader: User) -> RequestPage:
+    """Reads the request's page for somebody who may see it; the number of statements does not depend on its length."""
+    after = feed_position()
+    visits = visits_of(request)
+    approvals, tasks = list(approvals_of(request)), list(tasks_of(request))
+    moment = clock.now()
+    works = policies.may(reader, Act.READ_INTERNALLY, request)
+    return RequestPage(
+        request=request,
+        after=after,
+        hint=STATUS_HINTS.get(request.status, ""),
+        now=_now(request, approvals, tasks, open_waits(request, visits)),
+        stages=_stages(request, visits),
+        rows=_rows(request),
+        clocks=[clock_line(one, moment) for one in clocks_of(request) if one.status != ClockStatus.VOID],
+        approvals=[approval_line(one) for one in approvals],
+        decisions=_decisions(request, approvals, reader),
+        tasks=[box for one in tasks if (box := _task_box(one, reader))],
+        incidents=[one for one in incidents_of(request) if one.status == Incident.Status.OPEN] if works else [],
+        history=history_of(request, reader=reader),
+        may=_allowed(request, reader, moment),
+    )
+
+
+def _allowed(request: Request, reader: User, moment: datetime) -> dict[str, bool]:
+    """Which buttons the page offers; the services have the last word."""
+    status = request.status
+    draft, held, ended = status == RequestStatus.DRAFT, status == RequestStatus.ON_HOLD, status in ENDED_STATES
+    reopenable = request.ended_at is not None and moment <= request.ended_at + timedelta(days=request.item.reopen_days)
+    possible = {
+        Act.EDIT: draft,
+        Act.SUBMIT: draft,
+        Act.CANCEL: draft or request.is_open,
+        Act.HOLD: request.is_open and not held,
+        Act.RESUME: held,
+        Act.REOPEN: ended and reopenable and request.run is not None,
+        Act.COMMENT: True,
+        Act.COMMENT_INTERNALLY: True,
+    }
+    return {act.name.lower(): yes and policies.may(reader, act, request) for act, yes in possible.items()}
+
+
+def _rows(request: Request) -> list[tuple[str, str]]:
+    """The form's values; those that the workflow filled in itself come last, under their own names."""
+    form = _form_of(request)
+    fields = {one.name: one for one in form.fields} if form else {}
+    filled = {name: one for name, one in fields.items() if name in request.data}
+    names = names_of(str(request.data[name]) for name, one in filled.items() if one.kind == PersonField.kind)
+    known = [(one.label, _text(request.data[name], one, names)) for name, one in filled.items()]
+    return known + [(_named(name), _plain(value)) for name, value in request.data.items() if name not in fields]
+
+
+def _form_of(request: Request) -> Form | None:
+    """The form the request is pinned to; of a draft the newest one."""
+    if request.pins:
+        return form_of(request.pins["form"])
+    version = current_form(request.item)
+    return form_of(version.pk) if version else None
+
+
+def _text(value: Any, one: Field, names: Mapping[str, str]) -> str:
+    """The value as a person reads it, also where a draft was written on an earlier form."""
+    if isinstance(value, Mapping) != (one.kind == MoneyField.kind):
+        return _plain(value)
+    if one.kind == DateField.kind:
+        return day(str(value))
+    return names.get(value, value) if one.kind == PersonField.kind else one.text(value)
+
+
+def _plain(value: Any) -> str:
+    return " ".join(str(part) for part in value.values()) if isinstance(value, Mapping) else str(value)
+
+
+def _named(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+# where it is
+
+
+def _stages(request: Request, visits: list[StepVisit]) -> list[StageLine]:
+    if request.run is None:
+        return []
+    definition = definition_of(request.run.version_id)
+    visited = {definition.step(visit.step).stage for visit in visits}
+    return [
+        StageLine(name=stage.name, state=_stage_state(stage.id, definition, request, visited))
+        for stage in definition.stages
+    ]
+
+
+def _stage_state(stage: str, definition: Definition, request: Request, visited: set[str | None]) -> str:
+    order = [one.id for one in definition.stages]
+    if request.is_open and request.stage in order:
+        place, now = order.index(stage), order.index(request.stage)
+        return "now" if place == now else "done" if place < now else "later"
+    if request.outcome == "completed":
+        return "done"
+    return "done" if stage in visited else "later"
+
+
+def _now(request: Request, approvals: list[Approval], tasks: list[Task], waits: list[Wait]) -> list[NowLine]:
+    """What happens next, a sentence for everything that is waited for; nothing once the request has ended."""
+    if not request.is_open:
+        return []
+    asked = [_asked(seats, one, request) for one in approvals if (seats := _open_level(one))]
+    work = [_work(task) for task in tasks if task.status in (TaskStatus.OPEN, TaskStatus.CLAIMED)]
+    return [*(NowLine(text=text) for text in [*asked, *work]), *(_wait(one) for one in waits)]
+
+
+def _open_level(approval: Approval) -> list[Seat]:
+    """The seats whose answer is waited for."""
+    if approval.status != ApprovalStatus.PENDING:
+        return []
+    levels = [level for level in approval.levels.all() if level.index == approval.level]
+    return [seat for level in levels for seat in level.seats.all() if decision_of(seat) is None]
+
+
+def _asked(seats: Iterable[Seat], approval: Approval, request: Request) -> str:
+    people = [f"{seat.user} ({why})" if (why := because(seat.because)) else str(seat.user) for seat in seats]
+    word = "or" if _one_is_enough(approval, request) else "and"
+    return f"{approval.name}: waits for {listed(people, word)} to approve."
+
+
+def _one_is_enough(approval: Approval, request: Request) -> bool:
+    """Whether the open level asks for one answer (`any`), so that its people stand beside each other."""
+    if request.run is None:
+        return True
+    settings = definition_of(request.run.version_id).step(approval.step).settings
+    levels = settings["policy"]["levels"] if "policy" in settings else _shared_levels(request, settings["policy_ref"])
+    return bool(levels[approval.level]["rule"]["kind"] == "any")
+
+
+def _shared_levels(request: Request, key: str) -> Sequence[Mapping[str, Any]]:
+    document: Mapping[str, Any] = ApprovalPolicyVersion.objects.get(pk=request.pins["policies"][key]).document
+    levels: Sequence[Mapping[str, Any]] = document["levels"]
+    return levels
+
+
+def _work(task: Task) -> str:
+    if task.status == TaskStatus.CLAIMED:
+        return f"{task.name}: {task.assignee} is working on it."
+    return f"{task.name}: waits for {_offered_to(task)}."
+
+
+def _offered_to(task: Task) -> str:
+    if task.assignee:
+        return str(task.assignee)
+    if task.team:
+        return f"team {task.team.name}"
+    return f"somebody with the role {task.group.name}" if task.group else "somebody"
+
+
+def _wait(wait: Wait) -> NowLine:
+    text = f"{wait.name}: goes on by itself" if wait.due_at else f"{wait.name}: waits for a message."
+    return NowLine(text=text, due_at=wait.due_at)
+
+
+def _decisions(request: Request, approvals: list[Approval], reader: User) -> list[DecisionBox]:
+    """A box for every open seat of the reader."""
+    boxes = []
+    for one in approvals:
+        if any(seat.user_id == reader.pk for seat in _open_level(one)):
+            level = next(level for level in one.levels.all() if level.index == one.level)
+            boxes.append(DecisionBox(approval=one, level=level.name, may_return=_may_return(one, request)))
+    return boxes
+
+
+def _may_return(one: Approval, request: Request) -> bool:
+    """Whether the workflow has a way back from this approval."""
+    if request.run is None:
+        return False
+    arrows = definition_of(request.run.version_id).arrows_from(one.step)
+    return any(arrow.outcome == ApprovalStatus.RETURNED for arrow in arrows)
+
+
+def _task_box(task: Task, reader: User) -> TaskBox | None:
+    """What the reader may do with a task; None if nothing."""
+    if task.status not in (TaskStatus.OPEN, TaskStatus.CLAIMED) or not policies.may_take(reader, task):
+        return None
+    step = definition_of(task.visit.run.version_id).step(task.visit.step)
+    claimed = task.status == TaskStatus.CLAIMED
+    return TaskBox(
+        task=task,
+        may_claim=not claimed,
+        may_release=claimed and task.group_id is not None,
+        outcomes=[one for one in step.outcomes if policies.has_outcome_right(reader, one.by)],
+    )

@@ -1,0 +1,61 @@
+"""The pages. A POST address that is opened again (GET) leads back to its page."""
+
+from __future__ import annotations
+
+from django.urls import path, register_converter
+
+from apps.portal.views import access, catalog, home, inbox, moves, notifications, people, requests
+
+app_name = "portal"
+
+
+class NumberConverter:
+    """A request's number; anything else is not an address."""
+
+    regex = "SR-[0-9]{4}-[0-9]{6,12}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+class IdConverter(NumberConverter):
+    """A row's id, within what a database can hold."""
+
+    regex = "[0-9]{1,18}"
+
+    def to_python(self, value: str) -> int:  # type: ignore[override]
+        return int(value)
+
+
+register_converter(NumberConverter, "number")
+register_converter(IdConverter, "row")
+
+urlpatterns = [
+    path("", home.show, name="home"),
+    path("login/", access.log_in, name="login"),
+    path("logout/", access.log_out, name="logout"),
+    path("catalog/", catalog.show, name="catalog"),
+    path("catalog/<slug:slug>/", catalog.item, name="item"),
+    path("people/", people.suggest, name="people"),
+    path("requests/", requests.show_all, name="requests"),
+    path("requests/<number:number>/", requests.show, name="request"),
+    path("requests/<number:number>/live/", requests.fragment, name="request_fragment"),
+    path("requests/<number:number>/edit/", catalog.edit, name="edit"),
+    path("requests/<number:number>/submit/", moves.submit, name="submit"),
+    path("requests/<number:number>/cancel/", moves.cancel, name="cancel"),
+    path("requests/<number:number>/hold/", moves.hold, name="hold"),
+    path("requests/<number:number>/resume/", moves.resume, name="resume"),
+    path("requests/<number:number>/reopen/", moves.reopen, name="reopen"),
+    path("requests/<number:number>/comment/", moves.comment, name="comment"),
+    path("search/", requests.search, name="search"),
+    path("inbox/", inbox.show, name="inbox"),
+    path("tasks/<row:pk>/claim/", moves.claim, name="claim"),
+    path("tasks/<row:pk>/release/", moves.release, name="release"),
+    path("tasks/<row:pk>/complete/", moves.complete, name="complete"),
+    path("approvals/<row:pk>/decide/", moves.decide, name="decide"),
+    path("notifications/", notifications.show, name="notifications"),
+    path("notifications/read/", notifications.mark, name="mark_read"),
+]
