@@ -3,7 +3,7 @@ PYTHON ?= python3
 PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
-DEMO := DJANGO_SETTINGS_MODULE=serviceflow.settings.demo $(BIN)/python manage.py
+DEMO := SITE_URL=http://127.0.0.1:$(PORT) DJANGO_SETTINGS_MODULE=serviceflow.settings.demo $(BIN)/python manage.py
 
 .PHONY: help demo setup setup-dev lint test test-all bench clean
 
@@ -22,7 +22,7 @@ demo: setup
 	@$(DEMO) seed_demo
 	@test -e var/walked || (echo "· walking one request through, from submission to archive" && $(DEMO) walkthrough && touch var/walked)
 	@echo "· starting web, socket, worker and beat in one process"
-	@exec env DJANGO_SETTINGS_MODULE=serviceflow.settings.demo $(BIN)/python manage.py serve_demo --port $(PORT)
+	@exec env $(DEMO) serve_demo --port $(PORT)
 
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.development

@@ -24,7 +24,7 @@ RULES_LATER = ("majority", "quorum", "percent", "all_then_any", "per_group")
 RETURNS = ("restart", "never")
 COMMENTS = ("on_reject", "on_any", "never")
 SEPARATIONS_LATER = ("not_requester", "distinct_levels", "not_last_editor", "distinct_teams")
-MOST_LEVELS, MOST_APPROVERS, HIGHEST_UP = 50, 200, 10
+MOST_LEVELS, MOST_APPROVERS, HIGHEST_UP = 50, 200, 5
 ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 
 

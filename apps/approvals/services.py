@@ -19,6 +19,7 @@ from apps.core.errors import AlreadyDecided, InvalidInput, TransitionNotAllowed
 from apps.outbox.incidents import open_incident
 from apps.outbox.models import Note
 from apps.outbox.publish import SYSTEM, NewEvent
+from apps.workflows.engine.guards import GuardFailed
 from apps.workflows.models import StepVisit
 
 Holds = Callable[[str], bool]
@@ -47,7 +48,7 @@ def open_approval(
     If no level applies, the round ends approved at once. A level that names nobody active asks the fallback; if that
     names nobody either, an incident opens: no approval waits for nobody unseen.
     """
-    approval = Approval(stream=visit.run.stream, visit=visit, step=visit.step, name=name, opened_at=at)
+    approval = Approval(stream_id=visit.run.stream_id, visit=visit, step=visit.step, name=name, opened_at=at)
     approval.save(force_insert=True)
     outcome = Outcome(approval=approval)
     outcome.events.append(_event(ApprovalEvent.OPENED, approval, at, step=visit.step))
@@ -141,7 +142,7 @@ def _open_level_from(
     """Opens the next level that applies, saying which were skipped; past the last one the round is approved."""
     for place in range(index, len(policy.levels)):
         level = policy.levels[place]
-        if level.when and not holds(level.when):
+        if not _applies(outcome, level, holds, at):
             _skip(outcome, place, level, at)
             continue
         _open_level(outcome, place, level, resolve_approvers(level.approvers, people=people), at)
@@ -149,6 +150,20 @@ def _open_level_from(
             _ask_fallback(outcome, policy, people, at)
         return
     _end(outcome, ApprovalStatus.APPROVED, at)
+
+
+def _applies(outcome: Outcome, level: Level, holds: Holds, at: datetime) -> bool:
+    """Whether the level's guard holds. One that cannot be evaluated is never a silent no: the level is asked, and an
+    operator is told.
+    """
+    try:
+        return not level.when or holds(level.when)
+    except GuardFailed as failure:
+        approval = outcome.approval
+        key = f"approval:{approval.pk}:{level.id}:when"
+        detail = f"Level {level.id} of step {approval.step} is asked although its guard failed: {failure}"
+        outcome.events += open_incident(approval.stream, kind="guard", key=key, detail=detail, at=at)
+        return True
 
 
 def _skip(outcome: Outcome, index: int, level: Level, at: datetime) -> None:

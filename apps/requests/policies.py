@@ -27,6 +27,7 @@ class Act(StrEnum):
     COMMENT_INTERNALLY = "write internal notes on"
     READ_INTERNALLY = "read internal notes of"
     SIGNAL = "send messages to"
+    REPAIR = "repair"
 
 
 def sees_everything(user: User) -> bool:
@@ -71,6 +72,7 @@ ALLOWED: Mapping[Act, tuple[Predicate, ...]] = {
     Act.COMMENT_INTERNALLY: (works_on, leads, is_administrator),
     Act.READ_INTERNALLY: (works_on, leads, auditor_or_administrator),
     Act.SIGNAL: (works_on, leads, is_administrator),
+    Act.REPAIR: (is_administrator,),
 }
 
 

@@ -77,6 +77,7 @@ class Sweep:
             self.put_off(pk, now)
             detail = f"The sweep {self.name} failed: {type(error).__name__}"
             publish({stream: open_incident(stream, kind="sweep", key=self.name, detail=detail, at=now)})
+            Request.objects.filter(pk=pk).update(revision=stream.last_seq)
 
 
 def _timers_due(now: datetime) -> QuerySet[Timer, int]:

@@ -9,35 +9,24 @@ import warnings
 from datetime import timedelta
 from pathlib import Path
 
-import environ
-from django.core.exceptions import ImproperlyConfigured
-
 from serviceflow.admin_menu import SIDEBAR
 from serviceflow.settings.databases import database_from_url
+from serviceflow.settings.environment import flag, number, text, whole, words
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
-env = environ.Env()
-VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
+VAR_DIR = Path(text("VAR_DIR", str(BASE_DIR / "var")))
 warnings.filterwarnings("ignore", message="The 'django-fsm' package", category=UserWarning)  # ADR 3
 
 
-def required(name: str, what: str) -> str:
-    """The variable's value; a missing or empty one stops the start with its name and purpose."""
-    value = env.str(name, default="").strip()
-    if not value:
-        raise ImproperlyConfigured(f"{name} is not set. It holds {what}; README.md has the table of settings.")
-    return value
-
-
 DEBUG = False
-SECRET_KEY = env.str("SECRET_KEY", default="")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-AUDIT_KEYS = env.str("AUDIT_KEYS", default="")  # "id:base64,id:base64", the last one signs
-SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000").rstrip("/")
-SITE_NAME = env.str("SITE_NAME", default="Service Flow")
-FILE_STORE = Path(env.str("FILE_STORE", default=str(VAR_DIR / "files")))
-TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+SECRET_KEY = text("SECRET_KEY")
+ALLOWED_HOSTS = words("ALLOWED_HOSTS", ["127.0.0.1", "localhost"])
+CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", [])
+AUDIT_KEYS = text("AUDIT_KEYS")  # "id:base64,id:base64", the last one signs
+SITE_URL = text("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
+SITE_NAME = text("SITE_NAME", "Service Flow")
+FILE_STORE = Path(text("FILE_STORE", str(VAR_DIR / "files")))
+TRUSTED_PROXIES = whole("TRUSTED_PROXIES", 0)
 
 INSTALLED_APPS = [
     "unfold",
@@ -109,7 +98,7 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": database_from_url(env.str("DATABASE_URL", default=f"sqlite:///{VAR_DIR}/demo.sqlite3"))}
+DATABASES = {"default": database_from_url(text("DATABASE_URL", f"sqlite:///{VAR_DIR}/demo.sqlite3"))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
@@ -133,11 +122,11 @@ USE_I18N = True
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(VAR_DIR / "static")))
+STATIC_ROOT = Path(text("STATIC_ROOT", str(VAR_DIR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 
-# Redis wakes, carries pushes and holds the caches; no promise rests on it (docs/adr, reliability).
-REDIS_URL = env.str("REDIS_URL", default="")
+# Redis wakes, carries pushes and holds the caches; no promise rests on it.
+REDIS_URL = text("REDIS_URL", "")
 if REDIS_URL:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
     CHANNEL_LAYERS = {
@@ -168,18 +157,18 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
-RELAY_LEASE_SECONDS = env.float("RELAY_LEASE_SECONDS", default=60.0)
-RELAY_EVERY_SECONDS = env.float("RELAY_EVERY_SECONDS", default=2.0)
-SWEEP_EVERY_SECONDS = env.float("SWEEP_EVERY_SECONDS", default=5.0)
+RELAY_LEASE_SECONDS = number("RELAY_LEASE_SECONDS", 60.0)
+RELAY_EVERY_SECONDS = number("RELAY_EVERY_SECONDS", 2.0)
+SWEEP_EVERY_SECONDS = number("SWEEP_EVERY_SECONDS", 5.0)
 
-EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.smtp.EmailBackend")
-EMAIL_HOST = env.str("EMAIL_HOST", default="localhost")
-EMAIL_PORT = env.int("EMAIL_PORT", default=25)
-EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")
-EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
-EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=False)
+EMAIL_BACKEND = text("EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")
+EMAIL_HOST = text("EMAIL_HOST", "localhost")
+EMAIL_PORT = whole("EMAIL_PORT", 25)
+EMAIL_HOST_USER = text("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = text("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = flag("EMAIL_USE_TLS", default=False)
 EMAIL_TIMEOUT = 20
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Service Flow <service-flow@localhost>")
+DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", "Service Flow <service-flow@localhost>")
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"],
@@ -235,9 +224,9 @@ X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
 AUDITLOG_MASK_CALLABLE = "apps.core.masking.mask_whole"
-RATELIMIT_ENABLE = env.bool("RATELIMIT_ENABLE", default=True)
-LOGIN_RATE_PER_ACCOUNT = env.str("LOGIN_RATE_PER_ACCOUNT", default="10/m")
-LOGIN_RATE_PER_ADDRESS = env.str("LOGIN_RATE_PER_ADDRESS", default="60/m")
+RATELIMIT_ENABLE = flag("RATELIMIT_ENABLE", default=True)
+LOGIN_RATE_PER_ACCOUNT = text("LOGIN_RATE_PER_ACCOUNT", "10/m")
+LOGIN_RATE_PER_ADDRESS = text("LOGIN_RATE_PER_ADDRESS", "60/m")
 
 UNFOLD = {
     "SITE_TITLE": SITE_NAME,
@@ -248,4 +237,4 @@ UNFOLD = {
 }
 SERVICEFLOW_SUBSCRIBERS = "serviceflow.wiring.SUBSCRIBERS"
 LOGGING_CONFIG = "serviceflow.logs.configure"
-LOGGING = {"level": env.str("LOG_LEVEL", default="INFO"), "json": env.bool("LOG_JSON", default=True)}
+LOGGING = {"level": text("LOG_LEVEL", "INFO"), "json": flag("LOG_JSON", default=True)}

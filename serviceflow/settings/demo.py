@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 
 from serviceflow.settings.base import *  # noqa: F403 - base is the whole truth
-from serviceflow.settings.base import STATIC_ROOT, VAR_DIR, env
+from serviceflow.settings.base import STATIC_ROOT, VAR_DIR
+from serviceflow.settings.environment import number, text
 
 
 def kept_secret() -> str:
@@ -18,13 +19,13 @@ def kept_secret() -> str:
     return path.read_text().strip()
 
 
-SECRET_KEY = env.str("SECRET_KEY", default="") or kept_secret()
+SECRET_KEY = text("SECRET_KEY") or kept_secret()
 EMBEDDED = True
-EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.filebased.EmailBackend")
+EMAIL_BACKEND = text("EMAIL_BACKEND", "django.core.mail.backends.filebased.EmailBackend")
 EMAIL_FILE_PATH = VAR_DIR / "mail"
 WHITENOISE_USE_FINDERS = True
 SILENCED_SYSTEM_CHECKS = ["django_ratelimit.E003", "django_ratelimit.W001"]  # LocMem is shared by one process
-RELAY_EVERY_SECONDS = env.float("RELAY_EVERY_SECONDS", default=1.0)
-SWEEP_EVERY_SECONDS = env.float("SWEEP_EVERY_SECONDS", default=2.0)
-LOGGING = {"level": env.str("LOG_LEVEL", default="ERROR"), "json": False}
+RELAY_EVERY_SECONDS = number("RELAY_EVERY_SECONDS", 1.0)
+SWEEP_EVERY_SECONDS = number("SWEEP_EVERY_SECONDS", 2.0)
+LOGGING = {"level": text("LOG_LEVEL", "ERROR"), "json": False}
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise serves the sources themselves, but looks here too

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import ImproperlyConfigured
+
+from apps.core.crypto import parse_keys
+from apps.core.errors import Misconfigured
 from serviceflow.settings.base import *  # noqa: F403 - base is the whole truth
-from serviceflow.settings.base import ImproperlyConfigured, database_from_url, env, required
+from serviceflow.settings.base import database_from_url, flag
+from serviceflow.settings.environment import required
 
 SECRET_KEY = required("SECRET_KEY", "the key that signs sessions and tokens (50 random characters)")
 AUDIT_KEYS = required("AUDIT_KEYS", "the keys of the audit chain as id:base64, the last one signs")
-ALLOWED_HOSTS = required("ALLOWED_HOSTS", "the host names that are served, separated by commas").split(",")
+required("ALLOWED_HOSTS", "the host names that are served, separated by commas")
 DATABASES = {"default": database_from_url(required("DATABASE_URL", "the PostgreSQL database"))}
 REDIS_URL = required("REDIS_URL", "the Redis server that wakes workers and carries pushes")
 
+try:
+    parse_keys(AUDIT_KEYS)
+except Misconfigured as problem:
+    raise ImproperlyConfigured(str(problem)) from problem
 if not DATABASES["default"]["ENGINE"].endswith("postgresql"):
     raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database: SQLite serves one process only.")
 
-BEHIND_HTTPS = env.bool("BEHIND_HTTPS", default=True)
+BEHIND_HTTPS = flag("BEHIND_HTTPS", default=True)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_HTTPS else None
 SECURE_SSL_REDIRECT = False  # the proxy in front redirects
 SESSION_COOKIE_SECURE = BEHIND_HTTPS

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from serviceflow.settings.base import *  # noqa: F403 - base is the whole truth
-from serviceflow.settings.base import STATIC_ROOT, VAR_DIR, database_from_url, env
+from serviceflow.settings.base import STATIC_ROOT, VAR_DIR, database_from_url
+from serviceflow.settings.environment import text
 
 
 def embedded_postgres() -> str:
@@ -15,7 +16,7 @@ def embedded_postgres() -> str:
 
 
 SECRET_KEY = "only-for-the-tests-0123456789-0123456789-0123456789"  # noqa: S105 - guards nothing
-DATABASES = {"default": database_from_url(env.str("TEST_DATABASE_URL", default="") or embedded_postgres())}
+DATABASES = {"default": database_from_url(text("TEST_DATABASE_URL") or embedded_postgres())}
 DATABASES["default"]["OPTIONS"].pop("pool", None)  # the test runner drops its databases, a pool would hold them
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

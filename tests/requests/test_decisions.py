@@ -44,7 +44,11 @@ def statements(act: Callable[[], object]) -> list[str]:
 def two_levels(world):
     for name in ("fritz", "fiona"):
         make_person(name, roles=["finance"])
-    return make_item("dear", workflow=make_workflow(approval_document("dear", levels=[MANAGER_LEVEL, FINANCE_LEVEL])))
+    return make_item(
+        "dear",
+        workflow=make_workflow(approval_document("dear", levels=[MANAGER_LEVEL, FINANCE_LEVEL])),
+        sla_key="standard",
+    )
 
 
 def finance(name: str):
@@ -64,7 +68,7 @@ def test_a_decision_that_opens_the_next_level_takes_at_most_16_statements(world,
         request = make_request(two_levels, world.requester)
         approval = approval_of(request)
         taken = statements(lambda a=approval: record_decision(a, verdict="approve", comment="ok", actor=world.manager))
-    assert len(taken) == 12, "\n".join(taken)
+    assert len(taken) == 13, "\n".join(taken)
 
 
 def test_levels_are_asked_in_order_and_all_means_everybody(world, two_levels):
@@ -153,6 +157,33 @@ def test_a_level_that_does_not_apply_is_skipped_and_says_so(world):
     assert [
         line.what for line in history_of(request, reader=world.manager) if line.type == "approval.level_skipped"
     ] == ["skipped the level finance: it does not apply"]
+
+
+def test_a_level_whose_guard_fails_is_asked_and_an_operator_is_told(world):
+    finance_level = {**FINANCE_LEVEL, "when": "request.data.amount > 1000.0"}
+    make_person("fiona", roles=["finance"])
+    item = make_item("odd", workflow=make_workflow(approval_document("odd", levels=[MANAGER_LEVEL, finance_level])))
+    request = make_request(item, world.requester)  # without an amount
+    record_decision(approval_of(request), verdict="approve", actor=world.manager)
+    assert (approval_of(request).status, approval_of(request).level) == ("pending", 1)
+    assert Incident.objects.get(stream_id=request.pk).kind == "guard"
+
+
+def test_a_decision_that_opens_another_approval_takes_at_most_16_statements(world):
+    document = approval_document("twice")
+    second = {**document["steps"][1], "id": "again", "name": "Again"}
+    document["steps"].append(second)
+    document["transitions"][1]["to"] = "again"
+    document["transitions"] += [
+        {"from": "again", "to": "work", "outcome": "approved"},
+        {"from": "again", "to": "no", "outcome": "rejected"},
+        {"from": "again", "to": "mend", "outcome": "returned"},
+    ]
+    item = make_item("twice", workflow=make_workflow(document), sla_key="standard")
+    for _ in range(2):
+        approval = approval_of(make_request(item, world.requester))
+        taken = statements(lambda a=approval: record_decision(a, verdict="approve", comment="ok", actor=world.manager))
+    assert len(taken) == 16, "\n".join(taken)
 
 
 def test_a_level_that_names_nobody_asks_the_fallback(world):

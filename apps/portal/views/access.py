@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from apps.portal.throttle import wait_before_login
+from apps.accounts.throttle import wait_before_login
 
 WRONG = "User name and password do not match, or the account is closed. Check both and try again."
 TOO_MANY = "There were too many attempts. Wait a minute, then try again."

@@ -181,11 +181,11 @@ class PersonField(Field):
 
 def _decimal(value: Any) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise Unacceptable('The amount must be a decimal number as text, for example "12.50".')
+        raise Unacceptable('The amount must be a number, for example "12.50".')
     try:
         amount = Decimal(value)
     except InvalidOperation as error:
-        raise Unacceptable('The amount must be a decimal number as text, for example "12.50".') from error
+        raise Unacceptable('The amount must be a number, for example "12.50".') from error
     if not amount.is_finite() or abs(amount) > LARGEST or amount != round(amount, 2):
         raise Unacceptable("The amount must have at most twelve digits before and two after the point.")
     return amount

@@ -17,7 +17,7 @@ S = RequestStatus
 
 
 class Request(models.Model):
-    """A person's request. `revision` equals its stream's `last_seq` after every write; `pins` names its versions."""
+    """A person's request. `revision` is its stream's `last_seq` after each of its writes, `pins` its versions."""
 
     stream = models.OneToOneField(Stream, primary_key=True, on_delete=models.PROTECT, related_name="request")
     number = models.CharField(max_length=20, unique=True)

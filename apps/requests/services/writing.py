@@ -65,6 +65,10 @@ class Write:
     participants: set[tuple[str, str]] = field(default_factory=set)
     passage: Passage | None = None
 
+    def __post_init__(self) -> None:
+        """Time never runs back within a stream, whichever machine's clock wrote last."""
+        self.at = max(self.at, self.request.stream.last_at or self.at)
+
     @property
     def actor_name(self) -> str:
         return f"user:{self.actor.pk}" if self.actor else SYSTEM
