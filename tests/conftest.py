@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
+from django.db.backends.base.operations import BaseDatabaseOperations
+from django.db.backends.sqlite3.base import DatabaseWrapper as SqliteDatabase
 from hypothesis import settings as hypothesis_settings
+from pytest_django import DjangoDbBlocker
 
 from apps.approvals import selectors as approval_selectors
 from apps.calendars import selectors as calendar_selectors
@@ -41,6 +44,38 @@ def _fresh_version_caches() -> Iterator[None]:
     yield
     for cache in VERSION_CACHES:
         cache.cache_clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _flush_may_delete_events() -> Iterator[None]:
+    """On SQLite a flush deletes row by row, which the events' triggers forbid: they are put aside for its transaction.
+
+    PostgreSQL truncates, which row triggers do not see.
+    """
+    operations = SqliteDatabase.ops_class
+    flush = operations.execute_sql_flush
+    triggers = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'outbox_event'"
+
+    def flush_without_triggers(self: BaseDatabaseOperations, sql_list: list[str]) -> None:
+        with self.connection.cursor() as cursor:
+            found = cursor.execute(triggers).fetchall()
+        flush(self, [*(f"DROP TRIGGER {name}" for name, _ in found), *sql_list, *(sql for _, sql in found)])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(operations, "execute_sql_flush", flush_without_triggers)
+        yield
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """At the end connections that a server thread or a browser left open are closed, so the database can be dropped."""
+    yield
+    if on_postgresql():
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
 
 
 @lru_cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping
@@ -29,16 +28,19 @@ class KeyRing:
 
 def parse_keys(text: str) -> KeyRing:
     """A ring from `id:base64,id:base64`; the last one signs. Raises Misconfigured naming the variable and the entry."""
-    keys = dict(_parse_entry(place, entry) for place, entry in enumerate(text.split(","), 1))
-    return KeyRing(keys=keys, current=list(keys)[-1])
+    entries = [_parse_entry(place, entry) for place, entry in enumerate(text.split(","), 1)]
+    keys = dict(entries)
+    if len(keys) < len(entries):
+        raise Misconfigured("AUDIT_KEYS: two entries have the same id")
+    return KeyRing(keys=keys, current=entries[-1][0])
 
 
 def _parse_entry(place: int, entry: str) -> tuple[str, bytes]:
     name, _, encoded = entry.strip().partition(":")
     try:
         key = base64.b64decode(encoded, validate=True)
-    except binascii.Error as error:
-        raise Misconfigured(f"AUDIT_KEYS: entry {place} is not id:base64") from error
+    except ValueError:
+        raise Misconfigured(f"AUDIT_KEYS: entry {place} is not id:base64") from None
     if not name or len(name) > 32 or len(key) < 32:
         raise Misconfigured(
             f"AUDIT_KEYS: entry {place} needs an id of 1 to 32 characters and a key of at least 32 bytes"

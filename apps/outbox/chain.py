@@ -37,11 +37,11 @@ def event_hash(event: Event, *, ring: KeyRing) -> bytes:
 
 
 def first_broken(events: list[Event], *, ring: KeyRing, prev_hash: bytes = b"") -> Event | None:
-    """The first event of a stream's run whose seq, link or hash does not fit, or None. `events` are in seq order."""
+    """The first event of a stream's run whose seq, link, key or hash does not fit, or None; in seq order."""
     expected_seq = events[0].seq if events else 0
     for event in events:
         linked = event.seq == expected_seq and bytes(event.prev_hash) == prev_hash
-        if not linked or bytes(event.hash) != event_hash(event, ring=ring):
+        if not linked or event.key_id not in ring.keys or bytes(event.hash) != event_hash(event, ring=ring):
             return event
         prev_hash, expected_seq = bytes(event.hash), event.seq + 1
     return None

@@ -29,8 +29,14 @@ def open_incident(stream: Stream, *, kind: str, key: str, detail: str, at: datet
     return [NewEvent(type=IncidentEvent.OPENED, actor=SYSTEM, at=at, data=data)]
 
 
-def resolve_incident(incident: Incident, *, actor: str, note: Note | None, at: datetime) -> NewEvent:
-    """Marks an open incident as dealt with; returns the event to publish. The stream is locked by the caller."""
-    incident.status, incident.resolved_at = Incident.Status.RESOLVED, at
-    incident.save(update_fields=["status", "resolved_at"])
-    return NewEvent(type=IncidentEvent.RESOLVED, actor=actor, at=at, data={"incident": incident.pk}, note=note)
+def resolve_incidents(
+    stream: Stream, *, kind: str, key: str, actor: str, at: datetime, note: Note | None = None
+) -> list[NewEvent]:
+    """Resolves the open incident of this kind and key, if there is one; returns its event to publish."""
+    rows = list(Incident.objects.filter(stream=stream, kind=kind, key=key, status=Incident.Status.OPEN))
+    for row in rows:
+        row.status, row.resolved_at = Incident.Status.RESOLVED, at
+        row.save(update_fields=["status", "resolved_at"])
+    return [
+        NewEvent(type=IncidentEvent.RESOLVED, actor=actor, at=at, data={"incident": row.pk}, note=note) for row in rows
+    ]

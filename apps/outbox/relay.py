@@ -18,10 +18,11 @@ from django.db.models.functions import Now
 
 from apps.core import clock
 from apps.core.locks import lock_rows, try_advisory_lock
-from apps.outbox.incidents import open_incident
+from apps.outbox.enums import IncidentEvent
+from apps.outbox.incidents import open_incident, resolve_incidents
 from apps.outbox.models import Delivery, Event, FeedHead
-from apps.outbox.publish import lock_streams, publish
-from apps.outbox.subscribers import Subscriber, table
+from apps.outbox.publish import SYSTEM, lock_streams, publish
+from apps.outbox.subscribers import Subscriber, subscriber_name, table
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +31,10 @@ CLAIM = 50
 MAX_ATTEMPTS = 8
 LONGEST_PAUSE_S = 600
 PENDING, DONE, DEAD = Delivery.Status.PENDING, Delivery.Status.DONE, Delivery.Status.DEAD
+
+
+class WorkerLost(Exception):
+    """Every attempt ended without a word: the worker died each time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +126,7 @@ def _claim() -> list[Delivery]:
     claimed = list(due[:CLAIM])
     ids = [row.pk for row in claimed]
     Delivery.objects.filter(pk__in=ids).update(
-        leased_until=_from_now(timedelta(seconds=settings.RELAY_LEASE_SECONDS)),
+        leased_until=_lease_end(),
         fence=F("fence") + 1,
         attempts=F("attempts") + 1,
     )
@@ -132,11 +137,19 @@ def _from_now(pause: timedelta) -> ExpressionWrapper:
     return ExpressionWrapper(Now() + Value(pause), output_field=DateTimeField())
 
 
+def _lease_end() -> ExpressionWrapper:
+    return _from_now(timedelta(seconds=settings.RELAY_LEASE_SECONDS))
+
+
 def _deliver(delivery: Delivery) -> bool | None:
-    """True when delivered, False when the attempt failed, None when the lease was lost to somebody else."""
-    subscriber = table().named(delivery.subscriber)
+    """True when delivered, False when the attempt failed, None when the lease was lost to somebody else.
+
+    A delivery that took the worker down at every attempt is not handed over once more.
+    """
     try:
-        return _hand_over(subscriber, delivery)
+        if delivery.attempts > MAX_ATTEMPTS:
+            raise WorkerLost
+        return _hand_over(table().named(delivery.subscriber), delivery)
     except Exception as error:
         log.warning("delivery_failed", delivery=delivery.pk, subscriber=delivery.subscriber, exc_info=error)
         _put_off(delivery, error)
@@ -144,10 +157,12 @@ def _deliver(delivery: Delivery) -> bool | None:
 
 
 def _hand_over(subscriber: Subscriber, delivery: Delivery) -> bool | None:
+    mine = Delivery.objects.filter(pk=delivery.pk, fence=delivery.fence, status=PENDING)
     if not subscriber.transactional:
+        if not mine.update(leased_until=_lease_end()):  # the batch took longer than its lease, somebody else is at it
+            return None
         subscriber.handle(delivery)
     with transaction.atomic():
-        mine = Delivery.objects.filter(pk=delivery.pk, fence=delivery.fence, status=PENDING)
         if not mine.update(status=DONE, leased_until=None, last_error=""):
             return None
         if subscriber.transactional:
@@ -167,17 +182,30 @@ def _put_off(delivery: Delivery, error: Exception) -> None:
         next_at=_from_now(timedelta(seconds=pause)),
         last_error=type(error).__name__,
     )
-    if kept and given_up and table().named(delivery.subscriber).essential:
+    if kept and given_up and _worth_an_incident(delivery):
         detail = f"{delivery.subscriber} did not take event {delivery.event_id}: {type(error).__name__}"
         key = f"delivery:{delivery.pk}"
         publish({stream: open_incident(stream, kind="dead_letter", key=key, detail=detail, at=clock.now())})
 
 
+def _worth_an_incident(delivery: Delivery) -> bool:
+    """A subscriber that is not essential gives up quietly; and bad news of an incident is no incident of its own:
+    while mail is down each would beget the next."""
+    subscriber = table().subscribers.get(subscriber_name(delivery.subscriber))
+    return (subscriber is None or subscriber.essential) and delivery.event.type != IncidentEvent.OPENED
+
+
 @transaction.atomic
-def redeliver(delivery_id: int) -> bool:
-    """Puts a dead delivery back in line with fresh attempts; False if it is not dead."""
-    return bool(
-        Delivery.objects.filter(pk=delivery_id, status=DEAD).update(
-            status=PENDING, attempts=0, next_at=Now(), leased_until=None
-        )
+def redeliver(delivery_id: int, *, actor: str = SYSTEM) -> bool:
+    """Puts a dead delivery back in line with fresh attempts and resolves its incident; False if it is not dead."""
+    stream_id = Delivery.objects.filter(pk=delivery_id, status=DEAD).values_list("stream_id", flat=True).first()
+    if stream_id is None:
+        return False
+    (stream,) = lock_streams([stream_id])
+    revived = Delivery.objects.filter(pk=delivery_id, status=DEAD).update(
+        status=PENDING, attempts=0, next_at=Now(), leased_until=None
     )
+    if revived:
+        key = f"delivery:{delivery_id}"
+        publish({stream: resolve_incidents(stream, kind="dead_letter", key=key, actor=actor, at=clock.now())})
+    return bool(revived)

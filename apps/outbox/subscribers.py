@@ -42,7 +42,12 @@ class SubscriberTable:
 
     def named(self, name: str) -> Subscriber:
         """The subscriber of a delivery: `email:7` is the subscriber `email`, for person 7."""
-        return self.subscribers[name.partition(":")[0]]
+        return self.subscribers[subscriber_name(name)]
+
+
+def subscriber_name(of_delivery: str) -> str:
+    """`email` of `email:7`."""
+    return of_delivery.partition(":")[0]
 
 
 @lru_cache(maxsize=1)

@@ -150,6 +150,7 @@ def _allowed(request: Request, reader: User, moment: datetime) -> dict[str, bool
         Act.HOLD: request.is_open and not held,
         Act.RESUME: held,
         Act.REOPEN: ended and reopenable and request.run is not None,
+        Act.REPAIR: True,
         Act.COMMENT: True,
         Act.COMMENT_INTERNALLY: True,
     }

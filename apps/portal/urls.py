@@ -50,6 +50,7 @@ urlpatterns = [
     path("requests/<number:number>/resume/", moves.resume, name="resume"),
     path("requests/<number:number>/reopen/", moves.reopen, name="reopen"),
     path("requests/<number:number>/comment/", moves.comment, name="comment"),
+    path("requests/<number:number>/incidents/<row:pk>/retry/", moves.retry, name="retry"),
     path("search/", requests.search, name="search"),
     path("inbox/", inbox.show, name="inbox"),
     path("tasks/<row:pk>/claim/", moves.claim, name="claim"),

@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -14,11 +14,13 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from apps.accounts.models import User
 from apps.accounts.services import redeem_ticket
 from apps.core.errors import NotPermitted, NotVisible
+from apps.core.text import text_problem
 from apps.realtime.groups import person_group, remember_loop
 from apps.realtime.topics import Topic, missed, open_topic
 
 MOST_TOPICS = 50
 MOST_CHARACTERS = 10_000
+LONGEST_NAME = 100
 BURST, PER_SECOND = 20.0, 5.0
 LIST_PAUSE_S = 1.0
 NOT_LOGGED_IN, FOREIGN_ORIGIN, TOO_FAST = 4401, 4403, 4429
@@ -52,6 +54,7 @@ class FeedConsumer(AsyncWebsocketConsumer):
         self.bucket = Bucket()
         self.last_sent: dict[str, float] = {}
         self.delayed: dict[str, asyncio.Task[None]] = {}
+        self.waiting: dict[str, dict[str, Any]] = {}
         user, refusal = await self._who()
         await self.accept()
         if user is None:
@@ -76,6 +79,9 @@ class FeedConsumer(AsyncWebsocketConsumer):
         if wanted is None:
             await self._send({"error": 'Send {"subscribe": [topics], "after": position}.'})
             return
+        if not (await self._fresh_user()).is_active:
+            await self.close(code=NOT_LOGGED_IN)
+            return
         for name in wanted:
             await self._follow(name, after)
 
@@ -98,7 +104,7 @@ class FeedConsumer(AsyncWebsocketConsumer):
             await self._send({"ended": name})
             return
         try:
-            topic = await database_sync_to_async(open_topic)(await self._fresh_user(), name)
+            topic = await database_sync_to_async(open_topic)(self.user, name)
         except NotVisible:
             await self._send({"ended": name})
             return
@@ -116,7 +122,7 @@ class FeedConsumer(AsyncWebsocketConsumer):
 
     async def _fresh_user(self) -> User:
         """Roles and teams are cached on the instance, so rights are asked with a new one."""
-        self.user = await User.objects.aget(pk=self.user.pk)
+        self.user = await database_sync_to_async(User.objects.get)(pk=self.user.pk)
         return self.user
 
     async def topic_touched(self, message: dict[str, Any]) -> None:
@@ -147,13 +153,18 @@ class FeedConsumer(AsyncWebsocketConsumer):
         if wait <= 0:
             self.last_sent[name] = time.monotonic()
             await self._send(message)
-        elif name not in self.delayed or self.delayed[name].done():
-            self.delayed[name] = asyncio.create_task(self._send_later(name, message, wait))
+            return
+        planned = name in self.waiting
+        self.waiting[name] = message
+        if not planned:
+            self.delayed[name] = asyncio.create_task(self._send_later(name, wait))
 
-    async def _send_later(self, name: str, message: dict[str, Any], wait: float) -> None:
+    async def _send_later(self, name: str, wait: float) -> None:
         await asyncio.sleep(wait)
-        self.last_sent[name] = time.monotonic()
-        await self._send(message)
+        message = self.waiting.pop(name)
+        if name in self.topics:
+            self.last_sent[name] = time.monotonic()
+            await self._send(message)
 
     async def _send(self, message: dict[str, Any]) -> None:
         await self.send(text_data=json.dumps(message))
@@ -162,17 +173,22 @@ class FeedConsumer(AsyncWebsocketConsumer):
 def _parse(text: str | None) -> tuple[list[str] | None, int | None]:
     try:
         message = json.loads(text or "") if len(text or "") <= MOST_CHARACTERS else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None, None
     if not isinstance(message, dict):
         return None, None
     wanted, after = message.get("subscribe"), message.get("after")
-    fits = isinstance(wanted, list) and all(isinstance(name, str) for name in wanted)
+    fits = isinstance(wanted, list) and len(wanted) <= MOST_TOPICS and all(_is_name(name) for name in wanted)
     known_after = after is None or (isinstance(after, int) and not isinstance(after, bool) and abs(after) < 2**62)
     return (wanted, after) if fits and known_after else (None, None)
+
+
+def _is_name(name: object) -> bool:
+    return text_problem(name, max_length=LONGEST_NAME) is None
 
 
 def _same_origin(scope: dict[str, Any]) -> bool:
     """A browser sends Origin with every socket; a cookie from a page of another origin opens nothing."""
     headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-    return urlsplit(headers.get(b"origin", "")).netloc == headers.get(b"host", "-")
+    host = headers.get(b"host", "")
+    return host != "" and headers.get(b"origin", "").partition("://")[2] == host

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from django.conf import settings
 from django.core.mail import EmailMessage
 
@@ -23,7 +25,7 @@ def send(delivery: Delivery) -> None:
     words = render(notification)
     greeting = f"Hello {notification.user.first_name or notification.user.username},"
     body = "\n\n".join(part for part in (greeting, words.subject + ".", words.text, words.url) if part)
-    message_id = f"<event-{delivery.event_id}-user-{user_id}@{settings.SITE_URL.partition('://')[2].split(':')[0]}>"
+    message_id = f"<event-{delivery.event_id}-user-{user_id}@{urlsplit(settings.SITE_URL).hostname}>"
     EmailMessage(
         subject=words.subject[:200], body=body, to=[notification.user.email], headers={"Message-ID": message_id}
     ).send()

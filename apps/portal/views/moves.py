@@ -10,16 +10,17 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from apps.approvals.enums import Verdict
-from apps.core.errors import Conflict, InvalidInput, Misconfigured
+from apps.core.errors import Conflict, InvalidInput, Misconfigured, NotVisible
 from apps.portal.once import once
 from apps.portal.pages import page, reader_of
 from apps.portal.request_page import Attempt
 from apps.portal.views.requests import request_page
 from apps.requests.models import Request
-from apps.requests.selectors import approval_for, get_request_for, get_task_for
+from apps.requests.selectors import approval_for, get_request_for, get_task_for, incidents_of
 from apps.requests.services import lifecycle
 from apps.requests.services.comments import add_comment
 from apps.requests.services.decisions import record_decision
+from apps.requests.services.operations import retry_incident
 from apps.requests.services.work import claim_task, complete_task, release_task
 from apps.workflows.models import Task
 
@@ -115,6 +116,23 @@ def resume(request: HttpRequest, number: str) -> HttpResponse:
         lambda: lifecycle.resume_request(found, actor=reader),
         form="resume",
         done=f"{number} is taken up again.",
+    )
+
+
+@page
+def retry(request: HttpRequest, number: str, pk: int) -> HttpResponse:
+    """Tries again what an incident stopped."""
+    reader = reader_of(request)
+    incident = incidents_of(get_request_for(reader, number)).filter(pk=pk).first()
+    if incident is None:
+        raise NotVisible
+    reason = _comment(request)
+    return move(
+        request,
+        number,
+        lambda: retry_incident(incident, reason=reason, actor=reader),
+        form=f"retry-{pk}",
+        done="It was tried again.",
     )
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 from django.db import transaction
 
 from apps.accounts.models import User
 from apps.core.errors import TransitionNotAllowed
-from apps.outbox.incidents import resolve_incident
+from apps.outbox.incidents import resolve_incidents
 from apps.outbox.models import Incident
-from apps.outbox.relay import redeliver
 from apps.requests import policies
 from apps.requests.policies import Act
 from apps.requests.services.effects import carry_out
@@ -18,23 +15,29 @@ from apps.requests.services.lifecycle import checked_comment
 from apps.requests.services.writing import Write, begin_write
 from apps.workflows.engine.triggers import Retry
 
+WORKFLOW, DEAD_LETTER = "workflow", "dead_letter"
+
 
 @transaction.atomic(savepoint=False)
 def retry_incident(incident: Incident, *, reason: str, actor: User) -> Incident:
-    """Resolves the incident and tries again what failed: a workflow's step goes on, a dead delivery is delivered.
+    """Resolves the incident and lets the failed step go on; failing again opens a new incident.
 
-    What fails again opens a new incident. Other kinds try again by themselves (sweeps) or need their cause mended; they
-    are only resolved. Raises NotPermitted unless the actor is an administrator, TransitionNotAllowed if it is resolved
+    Other kinds try again by themselves (sweeps) or need their cause mended; they are only resolved. A dead letter is
+    delivered again on its own page. Raises NotPermitted unless the actor is an administrator, TransitionNotAllowed if it is resolved
     already, InvalidInput without a reason.
     """
-    text = checked_comment(reason, required=True, field="reason")
+    text = checked_comment(reason, required=True)
     write = begin_write(incident.stream_id, actor=actor)
     policies.require(actor, Act.REPAIR, write.request)
     fresh = Incident.objects.get(pk=incident.pk)
-    if fresh.status != Incident.Status.OPEN:
-        raise TransitionNotAllowed("This incident is already resolved.")
-    write.events.append(resolve_incident(fresh, actor=write.actor_name, note=write.note(text), at=write.at))
-    RETRIES.get(fresh.kind, _nothing)(write, fresh)
+    if fresh.status != Incident.Status.OPEN or fresh.kind == DEAD_LETTER:
+        raise TransitionNotAllowed("This incident cannot be retried here, or is already resolved.")
+    note, who = write.note(text), write.actor_name
+    write.events += resolve_incidents(
+        write.request.stream, kind=fresh.kind, key=fresh.key, actor=who, at=write.at, note=note
+    )
+    if fresh.kind == WORKFLOW:
+        _retry_steps(write, fresh)
     write.finish()
     return fresh
 
@@ -43,14 +46,3 @@ def _retry_steps(write: Write, incident: Incident) -> None:
     for visit in write.run.marking.open_visits():
         if visit.incident and incident.key.endswith(f":{visit.step}"):
             carry_out(write, Retry(visit=visit.id))
-
-
-def _deliver_again(write: Write, incident: Incident) -> None:
-    redeliver(int(incident.key.partition(":")[2]))
-
-
-def _nothing(write: Write, incident: Incident) -> None:
-    """Resolving it is all there is to do."""
-
-
-RETRIES: Mapping[str, Callable[[Write, Incident], None]] = {"workflow": _retry_steps, "dead_letter": _deliver_again}
