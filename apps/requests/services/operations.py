@@ -23,8 +23,8 @@ def retry_incident(incident: Incident, *, reason: str, actor: User) -> Incident:
     """Resolves the incident and lets the failed step go on; failing again opens a new incident.
 
     Other kinds try again by themselves (sweeps) or need their cause mended; they are only resolved. A dead letter is
-    delivered again on its own page. Raises NotPermitted unless the actor is an administrator, TransitionNotAllowed if it is resolved
-    already, InvalidInput without a reason.
+    delivered again on its own page. Raises NotPermitted unless the actor is an administrator, TransitionNotAllowed if
+    it is resolved already, InvalidInput without a reason.
     """
     text = checked_comment(reason, required=True)
     write = begin_write(incident.stream_id, actor=actor)
