@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from decimal import Decimal
 from typing import Any, Self
 
 from django.db import models
@@ -14,7 +15,7 @@ from apps.core import clock
 def canonical_json(value: Any) -> bytes:
     """One byte string per JSON value: sorted keys, no spaces, UTF-8. What hashes are taken over.
 
-    A number without fraction is written as an integer: jsonb does not keep whether it was 1e22 or -0.0.
+    A number without fraction is written as an integer with the digits it was given in, as jsonb reads 1e22 and -0.0.
     """
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
@@ -24,7 +25,7 @@ def _plain(value: Any) -> Any:
         return {key if isinstance(key, str) else json.dumps(key): _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return int(Decimal(repr(value))) if isinstance(value, float) and value.is_integer() else value
 
 
 def digest(value: Any) -> str:

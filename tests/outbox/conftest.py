@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.db import transaction
+from pytest_django import Settings
 
 from apps.core import clock
 from apps.outbox.models import Event, Stream
@@ -13,7 +14,7 @@ from tests.outbox import listeners
 
 
 @pytest.fixture
-def listening(settings) -> Iterator[None]:
+def listening(settings: Settings) -> Iterator[None]:
     """The relay works for the subscribers of `listeners.py`, who have heard nothing yet."""
     settings.SERVICEFLOW_SUBSCRIBERS = "tests.outbox.listeners.TABLE"
     for memory in (listeners.OUTSIDE, listeners.FAILING, listeners.TRIED):
