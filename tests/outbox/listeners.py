@@ -7,6 +7,7 @@ from collections import Counter
 from apps.outbox.models import Delivery, Note
 from apps.outbox.subscribers import Subscriber, SubscriberTable
 
+EVERY_EVENT = 0
 OUTSIDE: list[tuple[str, int, int]] = []
 FAILING: set[tuple[str, int]] = set()
 TRIED: Counter[tuple[str, int]] = Counter()
@@ -29,7 +30,7 @@ def send(delivery: Delivery) -> None:
 
 def _attempt(delivery: Delivery) -> None:
     TRIED[delivery.subscriber, delivery.event_id] += 1
-    if (delivery.subscriber, delivery.event_id) in FAILING:
+    if FAILING & {(delivery.subscriber, delivery.event_id), (delivery.subscriber, EVERY_EVENT)}:
         raise DoesNotAnswer(f"event {delivery.event_id}")
 
 
