@@ -16,6 +16,7 @@ from apps.outbox.models import Event
 from serviceflow.celery import app
 
 LONGEST_LAG = timedelta(seconds=60)
+BROKER_TIMEOUT_S = 2
 
 
 def alive(request: HttpRequest) -> HttpResponse:
@@ -49,8 +50,9 @@ def _migrations() -> str:
 
 def _broker() -> str:
     if not settings.CELERY_BROKER_URL.startswith("memory:"):
-        with app.connection_for_write() as connection:
-            connection.ensure_connection(max_retries=1, timeout=2)
+        options = {**settings.CELERY_BROKER_TRANSPORT_OPTIONS, "socket_timeout": BROKER_TIMEOUT_S}
+        with app.connection_for_write(settings.CELERY_BROKER_URL, transport_options=options) as connection:
+            connection.ensure_connection(max_retries=1, timeout=BROKER_TIMEOUT_S)
     return "ok"
 
 

@@ -177,7 +177,8 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Deliver again (dead ones)", permissions=["redeliver"])
     def deliver_again(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
-        again = sum(relay.redeliver(pk) for pk in queryset.values_list("pk", flat=True))
+        who = f"user:{request.user.pk}"
+        again = sum(relay.redeliver(pk, actor=who) for pk in queryset.values_list("pk", flat=True))
         if again:
             messages.success(request, f"{again} put back in line, with fresh attempts.")
         else:

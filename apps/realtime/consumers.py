@@ -42,6 +42,7 @@ class Bucket:
 class FeedConsumer(AsyncWebsocketConsumer):
     """Client: `{"subscribe": ["request:SR-2026-000123", "inbox"], "after": 1234}`.
 
+    Pushes keep the order of each topic only, so for several topics every one counts as touched since `after`.
     Server: `{"position", "topic", "revision"}` whenever a topic is touched (lists at most once a second), once per
     topic touched since `after`, and `{"ended": topic}` when the right to follow it was lost or never there.
     """
@@ -83,7 +84,7 @@ class FeedConsumer(AsyncWebsocketConsumer):
             await self.close(code=NOT_LOGGED_IN)
             return
         for name in wanted:
-            await self._follow(name, after)
+            await self._follow(name, after if after is None or len(wanted) == 1 else 0)
 
     async def _who(self) -> tuple[User | None, int]:
         """The person of the ticket or of the session, or the code of the refusal."""

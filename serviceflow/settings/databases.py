@@ -19,7 +19,10 @@ def database_from_url(url: str) -> dict[str, Any]:
     """
     if not url.startswith(KNOWN):
         raise ImproperlyConfigured(f"DATABASE_URL must start with one of {', '.join(KNOWN[:3])}")
-    entry: dict[str, Any] = dict(environ.Env.db_url_config(url))
+    try:
+        entry: dict[str, Any] = dict(environ.Env.db_url_config(url))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"DATABASE_URL cannot be read: {error}") from None
     if entry["ENGINE"].endswith("sqlite3"):
         entry["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 10, "init_command": SQLITE_PRAGMAS}
     else:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from django.core.exceptions import ImproperlyConfigured
 
-from apps.core.crypto import parse_keys
-from apps.core.errors import Misconfigured
 from serviceflow.settings.base import *  # noqa: F403 - base is the whole truth
 from serviceflow.settings.base import database_from_url, flag
 from serviceflow.settings.environment import required
@@ -16,10 +14,6 @@ required("ALLOWED_HOSTS", "the host names that are served, separated by commas")
 DATABASES = {"default": database_from_url(required("DATABASE_URL", "the PostgreSQL database"))}
 REDIS_URL = required("REDIS_URL", "the Redis server that wakes workers and carries pushes")
 
-try:
-    parse_keys(AUDIT_KEYS)
-except Misconfigured as problem:
-    raise ImproperlyConfigured(str(problem)) from problem
 if not DATABASES["default"]["ENGINE"].endswith("postgresql"):
     raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database: SQLite serves one process only.")
 

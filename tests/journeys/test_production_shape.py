@@ -43,6 +43,9 @@ class InTurn(httpx.BaseTransport):
         request.headers["host"] = f"{request.url.host}:{request.url.port}"
         return self.inner.handle_request(request)
 
+    def close(self) -> None:
+        self.inner.close()
+
 
 @pytest.fixture(scope="module")
 def shape(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shape]:

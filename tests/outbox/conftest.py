@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
 from django.db import transaction
@@ -22,6 +23,18 @@ def listening(settings: Settings) -> Iterator[None]:
     table.cache_clear()
     yield
     table.cache_clear()
+
+
+class Undone(Exception):
+    """A write that is given up."""
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """A transaction that does what is in the block and is rolled back."""
+    with suppress(Undone), transaction.atomic():
+        yield
+        raise Undone
 
 
 def open_stream() -> Stream:

@@ -267,7 +267,8 @@ def _finish(write: Write, effect: effects.Finish) -> None:
     end, told = _ENDS[effect.outcome]
     end(request, at=write.at, archive_at=write.at + request.item.archive_after)
     write.tell_by_itself(WorkflowEvent.RUN_ENDED, run=write.run.run.n, outcome=effect.outcome)
-    write.tell_by_itself(told, outcome=effect.outcome)
+    tell = write.tell if told == RequestEvent.CANCELLED else write.tell_by_itself  # somebody cancels; nothing else does
+    tell(told, outcome=effect.outcome)
 
 
 def _raise_incident(write: Write, effect: effects.RaiseIncident) -> None:

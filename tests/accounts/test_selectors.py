@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import pytest
+
+from apps.accounts.models import User
+from apps.accounts.selectors import manager_of, people_in, people_of_principals, role_by_name, team_by_key
+from apps.accounts.services import ensure_role
+from tests.factories import make_person, make_team
+
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
+
+
+def leave(person: User) -> None:
+    person.is_active = False
+    person.save()
+
+
+def line(*names: str) -> list[User]:
+    """People of whom each is managed by the next."""
+    people: list[User] = []
+    for name in reversed(names):
+        people.insert(0, make_person(name, manager=people[0] if people else None))
+    return people
+
+
+def test_people_are_found_by_role_team_and_name_each_once():
+    ada, ben = make_person("ada", roles=["finance", "legal"]), make_person("ben")
+    cleo, _stranger = make_person("cleo"), make_person("stranger")
+    make_team("it", ada, ben)
+    assert people_in(roles=["finance", "legal"], teams=["it"], usernames=["cleo", "ada"]) == [ada, ben, cleo]
+    assert people_in() == []
+
+
+def test_only_active_people_are_found():
+    ada, ben = make_person("ada", roles=["finance"]), make_person("ben", roles=["finance"])
+    team = make_team("it", ada, ben)
+    leave(ada)
+    assert people_in(roles=["finance"]) == people_in(teams=["it"]) == [ben]
+    assert people_in(usernames=["ada"]) == []
+    assert people_of_principals([f"user:{ada.pk}", f"group:{team.group_id}"]) == [ben]
+
+
+def test_the_group_of_a_team_is_no_role():
+    team = make_team("it", make_person("ada"))
+    assert people_in(roles=[team.group.name]) == []
+    assert role_by_name(team.group.name) is None
+    assert role_by_name("nobody") is None
+    made = ensure_role("finance")
+    assert role_by_name("finance") == made
+
+
+def test_people_are_found_with_one_statement(django_assert_num_queries):
+    ada = make_person("ada", roles=["finance"])
+    for roles in (["finance"], ["finance", "legal", "senior"]):
+        with django_assert_num_queries(1):
+            assert people_in(roles=roles, teams=["it"], usernames=["x"]) == [ada]
+
+
+def test_the_manager_is_the_one_so_many_levels_above(django_assert_num_queries):
+    worker, lead, head, chief = line("worker", "lead", "head", "chief")
+    for up, expected in ((1, lead), (2, head), (3, chief)):
+        with django_assert_num_queries(1):
+            assert manager_of(worker, up=up) == expected
+
+
+def test_where_the_line_ends_there_is_no_manager():
+    worker, lead, head = line("worker", "lead", "head")
+    assert manager_of(worker, up=3) is None
+    assert manager_of(head) is None
+    leave(lead)
+    assert manager_of(worker) is None
+    assert manager_of(worker, up=2) == head
+
+
+def test_a_change_of_manager_counts_at_once():
+    worker, _lead, head = line("worker", "lead", "head")
+    User.objects.filter(pk=worker.pk).update(manager=head)
+    assert manager_of(worker) == head
+
+
+def test_the_people_of_principals_are_found_each_once():
+    ada, ben = make_person("ada"), make_person("ben")
+    team = make_team("it", ada)
+    assert people_of_principals([f"user:{ada.pk}", f"user:{ben.pk}", f"group:{team.group_id}"]) == [ada, ben]
+    assert people_of_principals([]) == []
+
+
+def test_a_team_is_found_by_its_key():
+    team = make_team("it")
+    assert team_by_key("it") == team
+    assert team_by_key("hr") is None
+
+
+def test_a_person_stands_for_themselves_their_roles_and_teams():
+    ada = make_person("ada", roles=["finance"])
+    team = make_team("it", ada)
+    groups = sorted([team.group_id, role_by_name("finance").pk])
+    assert ada.principals == (f"user:{ada.pk}", *(f"group:{pk}" for pk in groups))
+    assert ada.role_names == {"finance"}

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from celery import current_app
+from django.db import connection, transaction
+
+from apps.outbox import wake
+from tests.outbox.conftest import open_stream, tell, undone
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
+ROOT = Path(__file__).resolve().parent.parent.parent
+TYPE, TASK = "request.submitted", "apps.outbox.tasks.run_relay"
+PROBE = """
+import time, django
+django.setup()
+from django.core.management import call_command
+from tests.outbox.conftest import open_stream, tell
+call_command("migrate", verbosity=0)
+stream = open_stream()
+begun = time.monotonic()
+for _ in range(5):
+    tell(stream, "request.submitted")
+    time.sleep(0.05)
+print(time.monotonic() - begun)
+"""
+
+
+class Broken(Exception):
+    """What a broker's client may raise."""
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the tasks that Celery was asked to send."""
+    names: list[str] = []
+    monkeypatch.setattr(wake, "_quiet_until", 0.0)
+    answer_with(monkeypatch, names.append)
+    return names
+
+
+def answer_with(monkeypatch: pytest.MonkeyPatch, answer: Callable[[str], object]) -> None:
+    """Celery's client, as far as it is used here."""
+    monkeypatch.setattr(type(current_app._get_current_object()), "send_task", lambda app, name, **_: answer(name))
+
+
+def settled(sent: list[str]) -> list[str]:
+    """What was sent, once the sender has had time for it."""
+    time.sleep(0.2)
+    return sent
+
+
+def test_the_relay_is_woken_after_the_commit(sent):
+    stream = open_stream()
+    with transaction.atomic():
+        tell(stream, TYPE)
+        assert settled(sent) == []
+    assert settled(sent) == [TASK]
+    tell(stream, TYPE)
+    assert settled(sent) == [TASK, TASK]
+
+
+def test_a_transaction_asks_once_however_much_it_publishes(sent):
+    streams = [open_stream(), open_stream()]
+    with transaction.atomic():
+        for one in (*streams, *streams):
+            tell(one, TYPE)
+        assert [hook for _, hook, _ in connection.run_on_commit] == [wake._ask]
+
+
+def test_what_was_rolled_back_wakes_nobody(sent):
+    stream = open_stream()
+    with undone():
+        tell(stream, TYPE)
+    assert settled(sent) == []
+
+
+def test_a_rolled_back_part_takes_nothing_from_what_is_committed(sent):
+    stream = open_stream()
+    with transaction.atomic():
+        with undone():
+            tell(stream, TYPE)
+        tell(stream, TYPE)
+    assert settled(sent) == [TASK]
+
+
+def test_a_broken_broker_is_left_alone_for_a_while_and_nothing_is_raised(sent, monkeypatch):
+    def fail(name: str) -> None:
+        sent.append(name)
+        raise Broken
+
+    answer_with(monkeypatch, fail)
+    stream = open_stream()
+    for _ in range(3):
+        tell(stream, TYPE)
+        assert settled(sent) == [TASK]
+    monkeypatch.setattr(wake, "_quiet_until", 0.0)
+    tell(stream, TYPE)
+    assert settled(sent) == [TASK, TASK]
+
+
+def seconds_of_five_writes(broker: str, place: Path) -> float:
+    """How long five writes take, a pause of 50 ms after each, in a process whose broker is at this address."""
+    env = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "serviceflow.settings.demo",
+        "DATABASE_URL": f"sqlite:///{place}/one.sqlite3",
+        "REDIS_URL": broker,
+        "VAR_DIR": str(place),
+        "LOG_LEVEL": "CRITICAL",
+    }
+    command = [sys.executable, "-c", PROBE]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return float(done.stdout)
+
+
+def test_a_broker_that_is_not_there_delays_no_write(tmp_path):
+    with closing(socket.socket()) as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        assert seconds_of_five_writes(f"redis://127.0.0.1:{nobody.getsockname()[1]}/0", tmp_path) < 2
+
+
+def test_a_broker_that_listens_but_never_answers_delays_no_write(tmp_path):
+    with closing(socket.create_server(("127.0.0.1", 0))) as deaf:
+        assert seconds_of_five_writes(f"redis://127.0.0.1:{deaf.getsockname()[1]}/0", tmp_path) < 2
