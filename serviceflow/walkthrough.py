@@ -231,5 +231,8 @@ def _pump() -> None:
 
 def walk_against(base_url: str) -> dict[str, Json]:
     """Walks against a running server; its worker and beat do the background work."""
-    with httpx.Client(base_url=base_url, timeout=30) as client:
-        return Walkthrough(client=client, pump=lambda: time.sleep(0.2)).run()
+    try:
+        with httpx.Client(base_url=base_url, timeout=30) as client:
+            return Walkthrough(client=client, pump=lambda: time.sleep(0.2)).run()
+    except httpx.HTTPError as error:
+        raise WalkthroughFailed(f"{base_url} does not answer: {error}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django.contrib.auth.models import Group
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from apps.accounts.models import Team, User
 
@@ -29,16 +29,21 @@ def manager_of(person: User, *, up: int = 1) -> User | None:
     above: User | None = found
     for _ in range(up):
         above = above.manager if above else None
-    return above if above and above.is_active else None
+    return above if above and above.is_active and above.pk != person.pk else None
 
 
-def team_by_key(key: str) -> Team | None:
-    return Team.objects.select_related("group").filter(key=key).first()
+def staffed_team(key: str) -> Team | None:
+    """The team with this key if it has an active member; one statement."""
+    return Team.objects.select_related("group").filter(_member("group_id"), key=key).first()
 
 
-def role_by_name(name: str) -> Group | None:
-    """The group of a role; team groups are not roles."""
-    return Group.objects.filter(name=name, team__isnull=True).first()
+def staffed_role(name: str) -> Group | None:
+    """The group of a role (team groups are not roles) if an active person has it; one statement."""
+    return Group.objects.filter(_member("pk"), name=name, team__isnull=True).first()
+
+
+def _member(group: str) -> Exists:
+    return Exists(User.objects.filter(groups=OuterRef(group), is_active=True))
 
 
 def people_of_principals(principals: Iterable[str]) -> list[User]:

@@ -38,7 +38,7 @@ def ensure_role(name: str) -> Group:
 @transaction.atomic
 def ensure_stream(person: User) -> Stream:
     """The person's stream, locked; made for people who came in by another way (createsuperuser, the admin)."""
-    locked = User.objects.select_for_update().get(pk=person.pk)
+    locked = User.objects.select_for_update(no_key=True).get(pk=person.pk)
     if locked.stream is None:
         locked.stream = new_stream(Stream.Kind.PERSON)
         locked.save(update_fields=["stream"])
@@ -57,6 +57,7 @@ def create_team(key: str, *, name: str, lead: User | None = None, members: Itera
 @transaction.atomic
 def set_members(team: Team, *, members: Iterable[User], actor: User) -> None:
     """Makes the team's members exactly these; people who came or went get an `access.changed` event."""
+    Team.objects.select_for_update(no_key=True).get(pk=team.pk)
     before, after = set(team.group.user_set.all()), set(members)
     team.group.user_set.set(after)
     for person in sorted(before ^ after, key=lambda one: one.pk):

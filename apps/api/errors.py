@@ -26,7 +26,6 @@ STATUS: Mapping[type[errors.DomainError], int] = {
     errors.PreconditionFailed: 412,
     errors.IdempotencyKeyReused: 422,
     errors.Misconfigured: 409,
-    errors.NobodyToAsk: 409,
 }
 _CODES = {
     400: "malformed",

@@ -94,6 +94,18 @@ def record_decision(
     return outcome
 
 
+def ask_again(approval: Approval, *, policy: Policy, people: Concerned, at: datetime) -> Outcome:
+    """Asks at a pending level that has no seats, as things are now; `asked` stays empty if there is still nobody."""
+    outcome = Outcome(approval=approval)
+    row = approval.levels.get(index=approval.level)
+    if approval.status == ApprovalStatus.PENDING and not row.seats.exists():
+        rules = policy.levels[approval.level].approvers
+        asked = resolve_approvers(rules, people=people) or resolve_approvers(policy.fallback, people=people)
+        outcome.events.append(_event(ApprovalEvent.LEVEL_OPENED, approval, at, level=row.key, row=row.pk))
+        _seat(outcome, row, asked)
+    return outcome
+
+
 def withdraw_approval(visit: StepVisit, *, at: datetime) -> list[NewEvent]:
     """Takes the visit's round back, if it is still pending; its seats can no longer be decided."""
     approval = Approval.objects.filter(visit=visit, status=ApprovalStatus.PENDING).first()

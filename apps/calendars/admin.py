@@ -18,7 +18,7 @@ from apps.calendars.models import BusinessCalendar, CalendarVersion, Holiday
 from apps.calendars.selectors import current_version
 from apps.calendars.services import country_holidays, document_of, freeze_calendar
 from apps.core import clock
-from apps.core.admin import KeyedVersionAdmin, SaveThenActAdmin
+from apps.core.admin import KeptAdmin, KeyedVersionAdmin, SaveThenActAdmin
 from apps.core.admin_parts import DocumentField, link_to, problem_lines, table, verdict
 from apps.core.errors import InvalidInput
 
@@ -71,7 +71,7 @@ class HolidayInline(TabularInline):
 
 
 @admin.register(BusinessCalendar)
-class BusinessCalendarAdmin(SaveThenActAdmin):
+class BusinessCalendarAdmin(KeptAdmin, SaveThenActAdmin):
     form = CalendarForm
     inlines = (HolidayInline,)
     list_display = ("name", "key", "time_zone", "country")

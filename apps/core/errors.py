@@ -74,12 +74,6 @@ class AlreadyClaimed(Conflict):
     code = "already_claimed"
 
 
-class Stale(Conflict):
-    """Somebody changed this in the meantime. Load it again."""
-
-    code = "stale"
-
-
 class PreconditionFailed(DomainError):
     """The resource is not in the version that the condition names."""
 
@@ -96,9 +90,3 @@ class Misconfigured(DomainError):
     """A setting or a piece of configuration is missing or wrong."""
 
     code = "misconfigured"
-
-
-class NobodyToAsk(DomainError):
-    """Nobody active can answer here."""
-
-    code = "nobody_to_ask"

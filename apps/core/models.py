@@ -7,9 +7,10 @@ import json
 from decimal import Decimal
 from typing import Any, Self
 
-from django.db import models
+from django.db import IntegrityError, models
 
 from apps.core import clock
+from apps.core.errors import Conflict
 
 
 def canonical_json(value: Any) -> bytes:
@@ -74,5 +75,8 @@ class KeyedVersion(models.Model):
             return newest
         n = 1 if newest is None else newest.n + 1
         row = cls(key=key, n=n, document=document, hash=digest(document), created_by=created_by)
-        row.save(force_insert=True)
+        try:
+            row.save(force_insert=True)
+        except IntegrityError as error:
+            raise Conflict(f"Somebody else has just made version {n} of {key}.") from error
         return row

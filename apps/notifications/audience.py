@@ -41,7 +41,8 @@ def _requesters(event: Event, request: Request) -> list[User]:
 
 
 def _everybody_on_it(event: Event, request: Request) -> list[User]:
-    workers = [f"user:{request.assignee_id}"] if request.assignee_id else []
+    asked = (request.requester_id, request.requested_for_id)
+    workers = [f"user:{request.assignee_id}"] if request.assignee_id and request.assignee_id not in asked else []
     internal = event.data.get("internal", False)
     return people_of_principals(workers) if internal else _merge(_requesters(event, request), workers)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import transaction
 from django.db.models import DateTimeField, Exists, ExpressionWrapper, F, OuterRef, Q, Value
@@ -128,7 +129,6 @@ def _claim() -> list[Delivery]:
     Delivery.objects.filter(pk__in=ids).update(
         leased_until=_lease_end(),
         fence=F("fence") + 1,
-        attempts=F("attempts") + 1,
     )
     return list(Delivery.objects.filter(pk__in=ids).select_related("event").order_by("position"))
 
@@ -146,21 +146,30 @@ def _deliver(delivery: Delivery) -> bool | None:
 
     A delivery that took the worker down at every attempt is not handed over once more.
     """
+    if not _begin_attempt(delivery):
+        return None
     try:
         if delivery.attempts > MAX_ATTEMPTS:
             raise WorkerLost
         return _hand_over(table().named(delivery.subscriber), delivery)
+    except SoftTimeLimitExceeded:
+        raise
     except Exception as error:
-        log.warning("delivery_failed", delivery=delivery.pk, subscriber=delivery.subscriber, exc_info=error)
+        log.warning("delivery_failed", delivery=delivery.pk, subscriber=delivery.subscriber, error=type(error).__name__)
         _put_off(delivery, error)
         return False
+
+
+def _begin_attempt(delivery: Delivery) -> bool:
+    """Counts the attempt before it is made, and renews the lease; False if somebody else has taken the delivery."""
+    mine = Delivery.objects.filter(pk=delivery.pk, fence=delivery.fence, status=PENDING)
+    delivery.attempts += 1
+    return bool(mine.update(leased_until=_lease_end(), attempts=delivery.attempts))
 
 
 def _hand_over(subscriber: Subscriber, delivery: Delivery) -> bool | None:
     mine = Delivery.objects.filter(pk=delivery.pk, fence=delivery.fence, status=PENDING)
     if not subscriber.transactional:
-        if not mine.update(leased_until=_lease_end()):  # the batch took longer than its lease, somebody else is at it
-            return None
         subscriber.handle(delivery)
     with transaction.atomic():
         if not mine.update(status=DONE, leased_until=None, last_error=""):

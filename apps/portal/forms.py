@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +29,9 @@ URGENCIES = (
 )
 DEFAULT_LEVEL = "medium"
 TOP_LEVEL = {"title": "Title", "requested_for": "For whom", "impact": "Impact", "urgency": "Urgency"}
+
+AMBIGUOUS = re.compile(r"-?\d{1,3}[.,]\d{3}")
+GROUPED = re.compile(r"-?(\d+|\d{1,3}(,\d{3})+(?=\.)|\d{1,3}(\.\d{3})+(?=,))[.,]\d+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,6 +177,11 @@ def _number(text: str) -> int | float | str:
 
 
 def _decimal_point(text: str) -> str:
-    """`1 250,50` as `1250.50`: blanks between digits go, one comma without a point is the decimal sign."""
+    """`1 250,50`, `1.250,50` and `1,250.50` as `1250.50`. What could be read in two ways (`1,250`) stays as it is."""
     plain = "".join(text.split())
-    return plain.replace(",", ".") if plain.count(",") == 1 and "." not in plain else plain
+    if AMBIGUOUS.fullmatch(plain):
+        return text.replace(".", ",")
+    sign = max(plain.rfind(","), plain.rfind("."))
+    if sign < 0 or not GROUPED.fullmatch(plain):
+        return plain
+    return plain[:sign].replace(",", "").replace(".", "") + "." + plain[sign + 1 :]

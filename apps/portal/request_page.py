@@ -151,8 +151,8 @@ def _allowed(request: Request, reader: User, moment: datetime) -> dict[str, bool
         Act.RESUME: held,
         Act.REOPEN: ended and reopenable and request.run is not None,
         Act.REPAIR: True,
-        Act.COMMENT: True,
-        Act.COMMENT_INTERNALLY: True,
+        Act.COMMENT: status != RequestStatus.ARCHIVED,
+        Act.COMMENT_INTERNALLY: status != RequestStatus.ARCHIVED,
     }
     return {act.name.lower(): yes and policies.may(reader, act, request) for act, yes in possible.items()}
 

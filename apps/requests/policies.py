@@ -44,7 +44,9 @@ def is_requester(user: User, request: Request) -> bool:
 
 
 def works_on(user: User, request: Request) -> bool:
-    """The assignee, and everybody of the team that has the request."""
+    """The assignee, and everybody of the team that has the request; never the people it is for."""
+    if is_requester(user, request):
+        return False
     in_team = request.team is not None and request.team.group_id in user.group_ids
     return user.pk == request.assignee_id or in_team
 
@@ -53,8 +55,10 @@ def leads(user: User, request: Request) -> bool:
     return request.team is not None and request.team.lead_id == user.pk
 
 
-def anybody_who_sees_it(user: User, request: Request) -> bool:
-    return True
+def sees_it_as_more_than_auditor(user: User, request: Request) -> bool:
+    """Who sees it may write to it, but an auditor only reads."""
+    only_audits = Role.AUDITOR in user.role_names and not is_administrator(user)
+    return not only_audits or is_requester(user, request) or works_on(user, request) or leads(user, request)
 
 
 def auditor_or_administrator(user: User, request: Request) -> bool:
@@ -68,7 +72,7 @@ ALLOWED: Mapping[Act, tuple[Predicate, ...]] = {
     Act.REOPEN: (is_requester, is_administrator),
     Act.HOLD: (leads, is_administrator),
     Act.RESUME: (leads, is_administrator),
-    Act.COMMENT: (anybody_who_sees_it,),
+    Act.COMMENT: (sees_it_as_more_than_auditor,),
     Act.COMMENT_INTERNALLY: (works_on, leads, is_administrator),
     Act.READ_INTERNALLY: (works_on, leads, auditor_or_administrator),
     Act.SIGNAL: (works_on, leads, is_administrator),

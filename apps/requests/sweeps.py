@@ -6,11 +6,13 @@ put off. Any number of sweepers may run side by side, and be killed at any momen
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from django.db.models import QuerySet
 
@@ -43,33 +45,40 @@ class Sweep:
 
     def run(self, now: datetime) -> int:
         """Acts on everything that is due; returns how many streams were acted on."""
-        done, seen = 0, set[int]()
-        while ids := [pk for pk in self.due(now)[: BATCH + len(seen)] if pk not in seen][:BATCH]:
-            seen |= set(ids)
-            done += self._batch(sorted(set(ids)), now)
-        return done
+        done: set[int] = set()
+        left: set[int] = set()
+        while ids := {pk for pk in self.due(now)[: BATCH + len(left)] if pk not in left | done}:
+            acted_on = self._batch(sorted(ids), now)
+            done |= acted_on
+            left |= ids - acted_on
+        return len(done)
 
-    def _batch(self, ids: list[int], now: datetime) -> int:
+    def _batch(self, ids: list[int], now: datetime) -> set[int]:
         try:
             return self._together(ids, now)
+        except SoftTimeLimitExceeded:
+            raise
         except Exception as error:
-            log.warning("sweep_batch_failed", sweep=self.name, streams=len(ids), exc_info=error)
-            return sum(self._alone(pk, now) for pk in ids)
+            log.warning("sweep_batch_failed", sweep=self.name, streams=len(ids), error=type(error).__name__)
+            return {pk for pk in ids if self._alone(pk, now)}
 
     @transaction.atomic
-    def _together(self, ids: list[int], now: datetime) -> int:
+    def _together(self, ids: list[int], now: datetime) -> set[int]:
         locked = [stream.pk for stream in lock_streams(ids, skip_locked=True)]
         for pk in locked:
             self.act(pk, now)
-        return len(locked)
+        return set(locked)
 
-    def _alone(self, pk: int, now: datetime) -> int:
+    def _alone(self, pk: int, now: datetime) -> bool:
         try:
-            return self._together([pk], now)
+            return bool(self._together([pk], now))
+        except SoftTimeLimitExceeded:
+            raise
         except Exception as error:
-            log.error("sweep_failed", sweep=self.name, stream=pk, exc_info=error)
+            where = traceback.format_tb(error.__traceback__)[-1]  # not the message: the database puts whole rows there
+            log.error("sweep_failed", sweep=self.name, stream=pk, error=type(error).__name__, where=where)
             self._give_up(pk, now, error)
-            return 0
+            return False
 
     @transaction.atomic
     def _give_up(self, pk: int, now: datetime, error: Exception) -> None:

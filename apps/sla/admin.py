@@ -7,15 +7,26 @@ from datetime import timedelta
 from django.contrib import admin
 from unfold.decorators import display
 
+from apps.calendars.selectors import current_version
 from apps.core.admin import KeyedVersionAdmin, VersionForm
 from apps.core.admin_parts import ACTIVE, BAD, GOOD, WAITING, badge, link_to
 from apps.outbox.admin import OfStreamAdmin
 from apps.sla.models import SlaClock, SlaPolicyVersion
+from apps.sla.selectors import calendar_keys
 from apps.sla.targets import check_policy
 
 
+def check_with_calendars(document: object) -> dict[str, list[str]]:
+    """What `check_policy` finds, and calendars that do not exist."""
+    problems = check_policy(document)
+    if problems or not isinstance(document, dict):
+        return problems
+    unknown = [key for key in sorted(calendar_keys(document)) if current_version(key) is None]
+    return {"calendar": [f"There is no frozen calendar {key!r}." for key in unknown]} if unknown else {}
+
+
 class PolicyForm(VersionForm):
-    check = staticmethod(check_policy)
+    check = staticmethod(check_with_calendars)
 
 
 @admin.register(SlaPolicyVersion)

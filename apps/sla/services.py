@@ -34,7 +34,7 @@ def start_clocks(
     return [_event(SlaEvent.STARTED, row, at) for row in rows]
 
 
-def follow(stream: Stream, events: Sequence[NewEvent], *, at: datetime) -> list[NewEvent]:
+def follow(stream: Stream, events: Sequence[NewEvent]) -> list[NewEvent]:
     """Lets the stream's clocks follow what just happened; returns what is to be told of them.
 
     Reads nothing unless an event matters to a clock; otherwise one SELECT and one UPDATE, however many clocks.
@@ -44,12 +44,13 @@ def follow(stream: Stream, events: Sequence[NewEvent], *, at: datetime) -> list[
         return []
     told: list[NewEvent] = []
     rows = list(unstopped([stream.pk]))
-    changed = [row for row in rows if _follow(row, moving, told)]
-    if changed:
-        SlaClock.objects.bulk_update(changed, SAVED)
+    changed: dict[int, SlaClock] = {}
     for event in moving:
+        changed |= {row.pk: row for row in rows if _follow(row, event, told)}
         if event.type == RESTARTS:
-            told += _restart(stream, event.at)
+            rows += _restarted(stream, event.at, told)
+    if changed:
+        SlaClock.objects.bulk_update(changed.values(), SAVED)
     return told
 
 
@@ -100,27 +101,28 @@ def _started(
     return row
 
 
-def _restart(stream: Stream, at: datetime) -> list[NewEvent]:
-    """A reopened request is measured anew: its latest resolution clock, stopped, gets a successor."""
-    stopped = SlaClock.objects.filter(stream=stream, metric="resolution", stopped_at__isnull=False).order_by("-id")
-    last = stopped.first()
-    if last is None:
-        return []
-    row = _started(stream, target_of(last), last.policy_id, last.calendar_id, last.priority, at)
-    row.save(force_insert=True)
-    return [_event(SlaEvent.STARTED, row, at)]
+def _restarted(stream: Stream, at: datetime, told: list[NewEvent]) -> list[SlaClock]:
+    """A reopened request is measured anew: the latest clock of each resolution target gets a successor."""
+    past = SlaClock.objects.filter(stream=stream, metric="resolution").order_by("id")
+    latest = {row.target: row for row in past}
+    rows = [
+        _started(stream, target_of(last), last.policy_id, last.calendar_id, last.priority, at)
+        for last in latest.values()
+        if last.stopped_at is not None or last.status == ClockStatus.VOID
+    ]
+    SlaClock.objects.bulk_create(rows)
+    told += [_event(SlaEvent.STARTED, row, at) for row in rows]
+    return rows
 
 
-def _follow(row: SlaClock, events: Sequence[NewEvent], told: list[NewEvent]) -> bool:
-    before = state = state_of(row)
-    for event in events:
-        was = state.status
-        moved = ClockEvent(type=event.type, at=event.at, data=event.data)
-        state, crossings = clock.advance(state, target_of(row), calendar_of_clock(row), moved)
-        told += _crossings(row, crossings)
-        kind = _TOLD.get((was, state.status))
-        if kind:
-            told.append(_event(kind, row, event.at))
+def _follow(row: SlaClock, event: NewEvent, told: list[NewEvent]) -> bool:
+    before = state_of(row)
+    moved = ClockEvent(type=event.type, at=event.at, data=event.data)
+    state, crossings = clock.advance(before, target_of(row), calendar_of_clock(row), moved)
+    told += _crossings(row, crossings)
+    kind = _TOLD.get((before.status, state.status))
+    if kind:
+        told.append(_event(kind, row, event.at))
     _store(row, state)
     return state != before
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from apps.accounts.models import User
-from apps.accounts.selectors import manager_of, people_in, people_of_principals, role_by_name, team_by_key
-from apps.accounts.services import ensure_role
+from apps.accounts.selectors import manager_of, people_in, people_of_principals, staffed_role, staffed_team
+from apps.accounts.services import ensure_role, set_members
 from tests.factories import make_person, make_team
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
@@ -43,10 +43,12 @@ def test_only_active_people_are_found():
 def test_the_group_of_a_team_is_no_role():
     team = make_team("it", make_person("ada"))
     assert people_in(roles=[team.group.name]) == []
-    assert role_by_name(team.group.name) is None
-    assert role_by_name("nobody") is None
+    assert staffed_role(team.group.name) is None
+    assert staffed_role("nobody") is None
     made = ensure_role("finance")
-    assert role_by_name("finance") == made
+    assert staffed_role("finance") is None
+    make_person("ben", roles=["finance"])
+    assert staffed_role("finance") == made
 
 
 def test_people_are_found_with_one_statement(django_assert_num_queries):
@@ -87,13 +89,15 @@ def test_the_people_of_principals_are_found_each_once():
 
 def test_a_team_is_found_by_its_key():
     team = make_team("it")
-    assert team_by_key("it") == team
-    assert team_by_key("hr") is None
+    assert staffed_team("it") is None
+    set_members(team, members=[make_person("ada")], actor=make_person("boss"))
+    assert staffed_team("it") == team
+    assert staffed_team("hr") is None
 
 
 def test_a_person_stands_for_themselves_their_roles_and_teams():
     ada = make_person("ada", roles=["finance"])
     team = make_team("it", ada)
-    groups = sorted([team.group_id, role_by_name("finance").pk])
+    groups = sorted([team.group_id, staffed_role("finance").pk])
     assert ada.principals == (f"user:{ada.pk}", *(f"group:{pk}" for pk in groups))
     assert ada.role_names == {"finance"}

@@ -19,11 +19,9 @@ STATUSES: dict[type[errors.DomainError], int] = {
     errors.TransitionNotAllowed: 409,
     errors.AlreadyDecided: 409,
     errors.AlreadyClaimed: 409,
-    errors.Stale: 409,
     errors.PreconditionFailed: 412,
     errors.IdempotencyKeyReused: 422,
     errors.Misconfigured: 409,
-    errors.NobodyToAsk: 409,
 }
 
 

@@ -7,6 +7,7 @@ from django.db import IntegrityError, connection, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.core.errors import Conflict
 from apps.core.models import canonical_json, digest
 from apps.requests.models import FormVersion
 
@@ -85,7 +86,7 @@ def test_of_two_who_freeze_at_the_same_instant_each_number_has_one_document():
         start.wait()
         try:
             outcomes.append(FormVersion.freeze("x", document).n)
-        except IntegrityError:
+        except Conflict:
             outcomes.append(0)
         finally:
             connection.close()

@@ -16,9 +16,23 @@ def entered(**values: str) -> QueryDict:
     return sent
 
 
+@pytest.mark.parametrize("text", ["1,200", "1.200", "15.000", "2,400"])
+def test_an_amount_that_can_be_read_in_two_ways_is_refused_not_guessed(text: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        FIELDS.accept(wish_of(FIELDS, entered(reason="a", price=text)).data, partial=True)
+    assert list(refused.value.errors) == ["data.price"]
+
+
 @pytest.mark.parametrize(
     ("text", "amount"),
-    [("12.50", "12.50"), ("12,50", "12.50"), ("1 250,5", "1250.5"), ("1,250.50", "1,250.50"), ("much", "much")],
+    [
+        ("12.50", "12.50"),
+        ("12,50", "12.50"),
+        ("1 250,5", "1250.5"),
+        ("1,250.50", "1250.50"),
+        ("1.250,50", "1250.50"),
+        ("much", "much"),
+    ],
 )
 def test_an_amount_may_be_written_with_a_comma(text: str, amount: str) -> None:
     wish = wish_of(FIELDS, entered(price=text))

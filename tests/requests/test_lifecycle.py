@@ -23,6 +23,7 @@ from apps.workflows.services.drafting import save_draft
 from apps.workflows.services.publishing import publish_version
 from tests.factories import approval_document, make_item, make_request, make_workflow, refusal
 
+AMOUNT = 'The amount must be a number such as "12.50", with at most twelve digits and two after the point.'
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
@@ -108,7 +109,11 @@ def test_a_draft_may_lack_fields_pins_nothing_and_is_checked_again_when_submitte
         ({"data": []}, {"data": ["This must be an object with the form's fields."]}),
         (
             {"data": {"reason": "a", "amount": {"amount": "1.001"}}},
-            {"data.amount": ["The amount must have at most twelve digits before and two after the point."]},
+            {
+                "data.amount": [
+                    'The amount must be a number such as "12.50", with at most twelve digits and two after the point.'
+                ]
+            },
         ),
         (
             {"data": {"reason": "a", "needed_by": "31.1.2026"}},

@@ -36,7 +36,8 @@ class EventsView(ApiView):
     @lists("What happened to a request, in order", EventSerializer)
     def get(self, http: HttpRequest, number: str) -> Response:
         read_query(http)
-        rows = events_of(get_request_for(actor_of(http), number)).select_related("stream__request")
+        actor = actor_of(http)
+        rows = events_of(get_request_for(actor, number), reader=actor).select_related("stream__request")
         return self.paged(http, rows, BY_SEQ, EventSerializer)
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from apps.accounts.models import User
 from apps.core.text import text_problem
 
-CURRENCY = re.compile(r"[A-Z]{3}")
-LARGEST = Decimal("999999999999.99")
+AMOUNT = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,2})?")
+LARGEST_NUMBER = 10**15
+EARLIEST, LATEST = date(1900, 1, 1), date(9000, 1, 1)
 
 
 class Unacceptable(ValueError):
@@ -47,6 +47,10 @@ class Field:
         """The names a guard sees for the stored value."""
         return {self.name: value}
 
+    def from_guard(self, value: Any) -> Any:
+        """What an expression computed, in the shape `accept` takes."""
+        return value
+
     def text(self, value: Any) -> str:
         """The stored value as a person reads it."""
         return str(value)
@@ -75,8 +79,10 @@ class NumberField(Field):
     known_settings = frozenset({"min", "max", "integer"})
 
     def accept(self, value: Any) -> int | float:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise Unacceptable("This must be a number.")
+        if not abs(value) <= LARGEST_NUMBER:  # not a number compares as false
+            raise Unacceptable("This must be a number of at most fifteen digits.")
         if self.settings.get("integer") and value != int(value):
             raise Unacceptable("This must be a whole number.")
         _check_range(Decimal(str(value)), self.settings)
@@ -119,6 +125,10 @@ class MoneyField(Field):
             "additionalProperties": False,
         }
 
+    def from_guard(self, value: Any) -> Any:
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return {"amount": f"{value:.2f}", "currency": self.currencies[0]} if is_number else value
+
     def facts(self, value: Any, zone: ZoneInfo) -> dict[str, Any]:
         return {self.name: float(value["amount"]), f"{self.name}_currency": value["currency"]}
 
@@ -133,9 +143,15 @@ class DateField(Field):
 
     def accept(self, value: Any) -> str:
         try:
-            return date.fromisoformat(value if re.fullmatch(r"\d{4}-\d\d-\d\d", value) else "").isoformat()
+            day = date.fromisoformat(value if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value) else "")
         except (TypeError, ValueError) as error:
             raise Unacceptable("This must be a date such as 2026-01-31.") from error
+        if not EARLIEST <= day <= LATEST:
+            raise Unacceptable(f"This must be a date from {EARLIEST} to {LATEST}.")
+        return day.isoformat()
+
+    def from_guard(self, value: Any) -> Any:
+        return value[:10] if isinstance(value, str) else value
 
     def schema(self) -> dict[str, Any]:
         return {"type": "string", "format": "date"}
@@ -180,15 +196,13 @@ class PersonField(Field):
 
 
 def _decimal(value: Any) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise Unacceptable('The amount must be a number, for example "12.50".')
-    try:
-        amount = Decimal(value)
-    except InvalidOperation as error:
-        raise Unacceptable('The amount must be a number, for example "12.50".') from error
-    if not amount.is_finite() or abs(amount) > LARGEST or amount != round(amount, 2):
-        raise Unacceptable("The amount must have at most twelve digits before and two after the point.")
-    return amount
+    """An amount of at most twelve digits before and two after the point."""
+    given = str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+    if not AMOUNT.fullmatch(given):
+        raise Unacceptable(
+            'The amount must be a number such as "12.50", with at most twelve digits and two after the point.'
+        )
+    return Decimal(given)
 
 
 def _check_range(value: Decimal, settings: Mapping[str, Any]) -> None:

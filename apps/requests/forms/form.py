@@ -3,18 +3,52 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from apps.core.errors import InvalidInput
 from apps.core.text import is_blank
-from apps.requests.forms.fields import KINDS, ChoiceField, Field, Unacceptable
+from apps.requests.forms.fields import KINDS, LARGEST_NUMBER, ChoiceField, Field, Unacceptable
 
+CURRENCY = re.compile(r"[A-Z]{3}")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 COMMON = frozenset({"name", "type", "label", "required", "help"})
 MOST_FIELDS = 100
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST_NUMBER
+
+
+def _is_length(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 100_000
+
+
+def _are_currencies(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(one, str) and CURRENCY.fullmatch(one) for one in value)
+    )
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+SETTINGS: Mapping[str, Callable[[Any], bool]] = {
+    "min": _is_number,
+    "max": _is_number,
+    "max_length": _is_length,
+    "currencies": _are_currencies,
+    "integer": _is_flag,
+    "multiline": _is_flag,
+    "required": _is_flag,
+    "label": lambda value: isinstance(value, str),
+    "help": lambda value: isinstance(value, str),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +89,24 @@ class Form:
             stored[field.name] = field.accept(value)
         except Unacceptable as problem:
             errors[f"data.{field.name}"] = [str(problem)]
+
+    def accept_computed(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Values a workflow computed, as they are stored; those of no field are taken as they are.
+
+        Raises InvalidInput naming the fields that refuse theirs.
+        """
+        by_name = {field.name: field for field in self.fields}
+        stored: dict[str, Any] = {}
+        errors: dict[str, Any] = {}
+        for name, value in values.items():
+            try:
+                field = by_name.get(name)
+                stored[name] = field.accept(field.from_guard(value)) if field else value
+            except Unacceptable as problem:
+                errors[name] = [str(problem)]
+        if errors:
+            raise InvalidInput(errors)
+        return stored
 
     def facts(self, data: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
         """What guards see as `request.data`: an empty field is absent; a value without field is passed as it is."""
@@ -117,6 +169,7 @@ def _entry_problems(entry: Any, seen: set[str]) -> list[str]:
     if name in seen:
         problems.append(f"{name}: the name is used twice.")
     seen.add(name)
+    problems += [f"{name}: {key} does not fit." for key in entry if key in SETTINGS and not SETTINGS[key](entry[key])]
     if kind == ChoiceField.kind and not _has_choices(entry):
         problems.append(f'{name}: choices must be a list of {{"value", "label"}}.')
     return problems

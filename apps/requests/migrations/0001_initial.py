@@ -3,6 +3,7 @@
 import apps.core.clock
 import apps.requests.models.catalog
 import datetime
+import django.core.validators
 import django.db.models.deletion
 import django_fsm
 from django.conf import settings
@@ -54,7 +55,7 @@ class Migration(migrations.Migration):
                 ('form_key', models.SlugField(max_length=80)),
                 ('sla_key', models.SlugField(blank=True, max_length=80)),
                 ('time_zone', models.CharField(default='UTC', max_length=64)),
-                ('archive_after', models.DurationField(default=datetime.timedelta(days=30))),
+                ('archive_after', models.DurationField(default=datetime.timedelta(days=30), validators=[django.core.validators.MaxValueValidator(datetime.timedelta(days=3650))])),
                 ('reopen_days', models.PositiveSmallIntegerField(default=14)),
                 ('active', models.BooleanField(default=True)),
                 ('position', models.PositiveSmallIntegerField(default=100)),

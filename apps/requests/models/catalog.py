@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
 
@@ -30,7 +31,9 @@ class CatalogItem(models.Model):
     sla_key = models.SlugField(max_length=80, blank=True)
     time_zone = models.CharField(max_length=64, default="UTC")
     audience = models.ManyToManyField(Group, blank=True, related_name="items", help_text="Nobody named: everybody")
-    archive_after = models.DurationField(default=timedelta(days=30))
+    archive_after = models.DurationField(
+        default=timedelta(days=30), validators=[MaxValueValidator(timedelta(days=3650))]
+    )
     reopen_days = models.PositiveSmallIntegerField(default=14)
     active = models.BooleanField(default=True)
     position = models.PositiveSmallIntegerField(default=100)

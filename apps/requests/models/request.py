@@ -57,7 +57,7 @@ class Request(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(status="draft", submitted_at__isnull=True)
-                | Q(status="cancelled")
+                | Q(status__in=[S.CANCELLED, S.ARCHIVED], outcome="cancelled")
                 | ~Q(status="draft") & Q(submitted_at__isnull=False),
                 name="request_submitted",
             ),

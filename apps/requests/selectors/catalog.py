@@ -9,5 +9,6 @@ from apps.requests.models import CatalogItem
 
 
 def items_for(user: User) -> QuerySet[CatalogItem]:
-    """Active items without audience or with one of the person's roles or teams, in the catalogue's order."""
-    return CatalogItem.objects.filter(Q(audience__isnull=True) | Q(audience__in=user.group_ids), active=True).distinct()
+    """Active items that have a workflow, for everybody or one of the person's roles or teams, in order."""
+    for_them = Q(audience__isnull=True) | Q(audience__in=user.group_ids)
+    return CatalogItem.objects.filter(for_them, active=True, rules__isnull=False).distinct()

@@ -12,10 +12,10 @@ from django.db.models import QuerySet
 from apps.accounts.models import User
 from apps.outbox.models import Event, Note
 from apps.requests import policies
-from apps.requests.enums import RequestEvent
 from apps.requests.models import Request
 from apps.requests.policies import Act
 from apps.requests.selectors.sentences import SENTENCES, Words
+from apps.requests.selectors.visibility import INTERNAL
 from apps.workflows.selectors import definition_of
 
 
@@ -35,26 +35,22 @@ class HistoryLine:
 History = list[HistoryLine]
 
 
-def events_of(request: Request) -> QuerySet[Event]:
-    """Every event of the request, in order."""
-    return Event.objects.filter(stream_id=request.pk).order_by("seq")
+def events_of(request: Request, *, reader: User) -> QuerySet[Event]:
+    """The request's events in order; those of internal comments only for who may read them."""
+    events = Event.objects.filter(stream_id=request.pk).order_by("seq")
+    return events if policies.may(reader, Act.READ_INTERNALLY, request) else events.filter(~INTERNAL)
 
 
 def history_of(request: Request, *, reader: User) -> History:
     """The request's history as this person may read it, oldest first: internal comments only for those who work on it.
 
-    Four statements, however long the history is.
+    The number of statements does not depend on how long the history is.
     """
-    events = _readable(events_of(request), internal=policies.may(reader, Act.READ_INTERNALLY, request))
+    events = list(events_of(request, reader=reader))
     names = {user.pk: str(user) for user in User.objects.filter(pk__in=_people(events))}
     notes = dict(Note.objects.filter(pk__in=_notes(events)).values_list("pk", "text"))
     words = Words(names=names, steps=_step_names(request))
     return [_line(event, words, notes) for event in events if event.type in SENTENCES]
-
-
-def _readable(events: Iterable[Event], *, internal: bool) -> list[Event]:
-    hidden = RequestEvent.COMMENTED
-    return [event for event in events if internal or not (event.type == hidden and event.data.get("internal"))]
 
 
 def _line(event: Event, words: Words, notes: Mapping[int, str]) -> HistoryLine:

@@ -98,5 +98,5 @@ SENTENCES: Mapping[str, Callable[[Data, Words], str]] = {
     SlaEvent.BREACHED: lambda data, words: f"noted that {_metric(data)} was missed",
     SlaEvent.MET: lambda data, words: f"noted that {_metric(data)} was met",
     IncidentEvent.OPENED: lambda data, words: "called an operator: the request needs help",
-    IncidentEvent.RESOLVED: lambda data, words: "noted that the problem is solved",
+    IncidentEvent.RESOLVED: lambda data, words: "tried again what had failed",
 }

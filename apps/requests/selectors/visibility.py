@@ -7,9 +7,11 @@ from django.db.models import Q, QuerySet
 from apps.accounts.models import User
 from apps.core.errors import NotVisible
 from apps.outbox.models import Event, Stream
+from apps.requests.enums import Relation, RequestEvent
 from apps.requests.models import Request, RequestParticipant
 from apps.requests.policies import sees_everything
 
+INTERNAL = Q(type=RequestEvent.COMMENTED, data__internal=True)
 SHOWN = ("item", "requester", "requested_for", "assignee", "team", "run")
 
 
@@ -34,9 +36,21 @@ def get_request_for(user: User, number: str) -> Request:
 def feed_for(user: User, *, after: int = 0) -> QuerySet[Event]:
     """Placed events after a feed position that this person may see, in the feed's order.
 
-    Of requests that they see, and of themselves. An event without position is not there yet: it will get a later one.
+    Of requests that they see (internal comments where they work on it), and of themselves. An event without position is
+    not there yet: it will get a later one.
     """
     placed = Event.objects.filter(position__gt=after).order_by("position")
     if sees_everything(user):
         return placed
-    return placed.filter(Q(stream_id__in=_streams_of(user)) | Q(stream__kind=Stream.Kind.PERSON, stream__person=user))
+    open_to_all = Q(stream_id__in=_streams_of(user)) & ~INTERNAL
+    mine = Q(stream__kind=Stream.Kind.PERSON, stream__person=user)
+    return placed.filter(open_to_all | mine | Q(stream_id__in=_worked_on(user)))
+
+
+def _worked_on(user: User) -> QuerySet[RequestParticipant, int]:
+    """Requests this person works on and did not ask for."""
+    own = Q(request__requester=user) | Q(request__requested_for=user)
+    working = RequestParticipant.objects.filter(
+        principal__in=user.principals, relation__in=[Relation.ASSIGNEE, Relation.TEAM]
+    )
+    return working.exclude(own).values_list("request_id", flat=True)

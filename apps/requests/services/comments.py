@@ -7,9 +7,10 @@ from typing import Any
 from django.db import transaction
 
 from apps.accounts.models import User
+from apps.core.errors import TransitionNotAllowed
 from apps.outbox.publish import write_note
 from apps.requests import policies
-from apps.requests.enums import RequestEvent
+from apps.requests.enums import RequestEvent, RequestStatus
 from apps.requests.models import Comment, Request
 from apps.requests.policies import Act
 from apps.requests.services.lifecycle import checked_comment
@@ -22,6 +23,8 @@ def add_comment(request: Request, *, text: Any, internal: bool = False, actor: U
     checked = checked_comment(text, required=True, field="text")
     write = begin_write(request.pk, actor=actor)
     policies.require(actor, Act.COMMENT_INTERNALLY if internal else Act.COMMENT, write.request)
+    if write.request.status == RequestStatus.ARCHIVED:
+        raise TransitionNotAllowed("The request is archived.")
     note = write_note(write.request.stream, checked)
     comment = Comment.objects.create(request=write.request, author=actor, note=note, internal=internal, at=write.at)
     write.tell(RequestEvent.COMMENTED, note=note, comment=comment.pk, internal=internal)

@@ -70,4 +70,6 @@ def _lock(approval: Approval) -> tuple[Request, list[Seat]]:
         return lock_request(approval.stream_id), []
     if is_stale(locked[0].level.approval.stream.request):
         locked = list(seats)
+    if not locked:  # the level that has opened meanwhile has no seats
+        return lock_request(approval.stream_id), []
     return locked[0].level.approval.stream.request, locked

@@ -15,29 +15,30 @@ from apps.approvals.quorum import Policy, parse_policy
 from apps.approvals.selectors import Concerned, policy_of, resolve_approvers
 from apps.calendars.business_time import add
 from apps.calendars.selectors import calendar_of
+from apps.core.errors import InvalidInput, Misconfigured
 from apps.outbox.incidents import open_incident
 from apps.requests.enums import Relation, RequestEvent
-from apps.requests.facts import pinned_facts
+from apps.requests.facts import form_of, pinned_facts
 from apps.requests.models import Comment, Request
 from apps.requests.services.writing import Write
 from apps.workflows.engine import effects
 from apps.workflows.engine.definition import Step
 from apps.workflows.engine.guards import holds
 from apps.workflows.engine.planner import TraceEntry, TraceKind
-from apps.workflows.engine.triggers import ActionDone, Complete, Trigger
+from apps.workflows.engine.triggers import ActionDone, ActionFailed, Complete, Trigger
 from apps.workflows.enums import TaskStatus, TimerKind, WorkflowEvent
 from apps.workflows.models import Task, Timer
 from apps.workflows.selectors import definition_of
 
-MOST_MOVES = 1000
+MOST_MOVES = 100
 
 
 def carry_out(write: Write, trigger: Trigger) -> None:
     """Moves the run by the trigger and by everything that follows from it at once, then opens what is left open.
 
     Effects that end by themselves (set fields, comment, an approval no level of which applies) give the next trigger.
-    A loop of more than 1,000 of them is cut: the run rests where it is and an incident opens. Raises
-    TransitionNotAllowed for an impossible trigger.
+    Raises TransitionNotAllowed for an impossible trigger, Misconfigured for a workflow that goes on by itself for more
+    than 100 of them: then nothing of it happened, and the run stays where it was.
     """
     write.triggers.append(trigger)
     for _ in range(MOST_MOVES):
@@ -47,8 +48,7 @@ def carry_out(write: Write, trigger: Trigger) -> None:
             _open_all(write)
         else:
             return
-    write.triggers.clear()
-    _incident(write, kind="runaway_loop", key=f"run:{write.run.run.n}", detail="The workflow loops by itself.")
+    raise Misconfigured(f"The workflow {write.run.definition.name!r} loops by itself.")
 
 
 def _move(write: Write, trigger: Trigger) -> None:
@@ -102,14 +102,7 @@ def _open_task(write: Write, effect: effects.OpenTask) -> None:
         opened_at=write.at,
         **assigned,
     )
-    if task.team is not None:
-        write.request.team, write.request.assignee = task.team, None
-        write.concerns(f"group:{task.group_id}", Relation.TEAM)
-    elif task.group_id is not None:
-        write.concerns(f"group:{task.group_id}", Relation.TEAM)
-    else:
-        write.request.assignee = task.assignee
-        write.concerns(f"user:{task.assignee_id}", Relation.ASSIGNEE)
+    _hand_to(write, task)
     write.tell_by_itself(
         WorkflowEvent.TASK_OPENED,
         step=effect.step,
@@ -119,6 +112,19 @@ def _open_task(write: Write, effect: effects.OpenTask) -> None:
         group=task.group_id,
         team=task.team_id,
     )
+
+
+def _hand_to(write: Write, task: Task) -> None:
+    """Whose the request is from now on, and who may see it for that. The requester's own task gives it to nobody."""
+    if task.group_id is not None:
+        write.request.team, write.request.assignee = task.team, None
+        write.concerns(f"group:{task.group_id}", Relation.TEAM)
+        if task.team is not None and task.team.lead_id is not None:
+            write.concerns(f"user:{task.team.lead_id}", Relation.TEAM)
+        return
+    write.concerns(f"user:{task.assignee_id}", Relation.ASSIGNEE)
+    if task.assignee_id not in (write.request.requester_id, write.request.requested_for_id):
+        write.request.assignee = task.assignee
 
 
 def _assignment(write: Write, step: Step) -> dict[str, Any]:
@@ -136,10 +142,10 @@ def _assigned_to(rule: Mapping[str, Any], write: Write) -> dict[str, Any] | None
     if rule.get("requester"):
         return {"assignee": write.request.requester} if write.request.requester.is_active else None
     if "team" in rule:
-        team = people.team_by_key(rule["team"])
+        team = people.staffed_team(rule["team"])
         return {"team": team, "group": team.group} if team else None
     if "role" in rule:
-        role = people.role_by_name(rule["role"])
+        role = people.staffed_role(rule["role"])
         return {"group": role} if role else None
     found = resolve_approvers([rule], people=concerned(write.request)) if rule else []
     return {"assignee": found[0].user} if found else None
@@ -230,12 +236,18 @@ def _nothing_to_open(write: Write, effect: effects.AwaitMessage) -> None:
 
 
 def _run_action(write: Write, effect: effects.RunAction) -> None:
-    ACTIONS[effect.action](write, effect)
-    write.triggers.append(ActionDone(visit=effect.visit))
+    try:
+        ACTIONS[effect.action](write, effect)
+    except InvalidInput as refusal:
+        write.triggers.append(ActionFailed(visit=effect.visit, reason=f"fields refused: {', '.join(refusal.errors)}"))
+    else:
+        write.triggers.append(ActionDone(visit=effect.visit))
 
 
 def _set_fields(write: Write, effect: effects.RunAction) -> None:
-    fields: Mapping[str, Any] = effect.settings["fields"]
+    """Values that do not fit their form's fields are a failed action, not a broken request."""
+    form = form_of(write.request.pins["form"])
+    fields = form.accept_computed(effect.settings["fields"])
     write.request.data = {**write.request.data, **fields}
     write.tell_by_itself(RequestEvent.FIELDS_SET, step=effect.step, fields=sorted(fields))
 

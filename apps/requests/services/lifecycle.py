@@ -103,6 +103,7 @@ def edit_draft(request: Request, wish: Wish, *, actor: User) -> Request:
     for name, value in checked.items():
         setattr(write.request, name, value)
     if wish.requested_for is not None:
+        write.request.participants.filter(relation=Relation.REQUESTED_FOR).delete()
         write.request.requested_for = wish.requested_for
         write.concerns(f"user:{wish.requested_for.pk}", Relation.REQUESTED_FOR)
     write.tell(RequestEvent.EDITED, role="requester", fields=sorted(write.request.data))
@@ -115,6 +116,8 @@ def submit_request(request: Request, *, actor: User, at: datetime | None = None)
     write = begin_write(request.pk, actor=actor, at=at)
     policies.require(actor, Act.SUBMIT, write.request)
     _demand(write.request, RequestStatus.DRAFT)
+    if not policies.may_request(actor, write.request.item):
+        raise NotPermitted(f"{write.request.item.name} is no longer offered to you.")
     form = _form(write.request.item)
     write.request.data = form_of(form.pk).accept(write.request.data)
     _submit(write, form)
@@ -242,7 +245,8 @@ def cancel_request(request: Request, *, reason: str = "", actor: User) -> Reques
 
 @transaction.atomic(savepoint=False)
 def reopen_request(request: Request, *, reason: str, actor: User) -> Request:
-    """Starts the next run on the same pins, at the document's `reopen` step or its start.
+    """Starts the next run on the same pins: at the document's `reopen` step if it was completed, else at its start, so
+    that nothing which was refused or never asked is skipped.
 
     Possible within the item's number of days after the end, and before archiving; raises TransitionNotAllowed.
     """
@@ -252,11 +256,11 @@ def reopen_request(request: Request, *, reason: str, actor: User) -> Request:
     if write.request.run is None or not _within_reopen_days(write):
         raise TransitionNotAllowed("This request can no longer be reopened.")
     note = write.note(checked_comment(reason, required=True))
-    n = write.request.run.n + 1
+    n, was_completed = write.request.run.n + 1, write.request.run.outcome == "completed"
     write.request.reopen()
     write.tell(RequestEvent.REOPENED, run=n, note=note)
     definition = definition_of(write.request.pins["workflow"])
-    _start_run(write, n=n, at_step=definition.reopen)
+    _start_run(write, n=n, at_step=definition.reopen if was_completed else None)
     return write.finish()
 
 

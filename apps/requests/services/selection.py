@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import structlog
+
 from apps.core.errors import Misconfigured
 from apps.requests.models import CatalogItem, SelectionRule
 from apps.workflows.engine.guards import GuardFailed, holds
 from apps.workflows.models import WorkflowVersion
 from apps.workflows.selectors import published_version
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,4 +60,6 @@ def _applies(rule: SelectionRule, facts: Mapping[str, Any], now: datetime) -> bo
     try:
         return holds(rule.guard, facts, now)
     except GuardFailed as failure:
-        raise Misconfigured(f"The rule {rule.name!r} could not be evaluated: {failure}") from failure
+        log.error("selection_guard_failed", item=rule.item_id, rule=rule.pk, reason=str(failure))
+        told = f"The rule {rule.name!r} of this item could not be evaluated; an administrator must mend it."
+        raise Misconfigured(told) from failure

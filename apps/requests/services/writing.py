@@ -105,7 +105,7 @@ class Write:
             self.passage.save()
             request.run = self.passage.run
             request.stage = current_stage(self.passage.definition, self.passage.marking) or ""
-        self.events += sla.follow(request.stream, self.events, at=self.at)
+        self.events += sla.follow(request.stream, self.events)
         self._save_participants()
         request.updated_at = self.at
         request.revision = request.stream.last_seq + len(self.events)

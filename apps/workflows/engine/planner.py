@@ -21,6 +21,8 @@ from apps.workflows.engine.kinds import KINDS
 from apps.workflows.engine.marking import Kept, Marking, Token, Visit
 from apps.workflows.engine.trace import TraceEntry, TraceKind
 
+MOST_KEPT = 100
+
 __all__ = ["Plan", "TraceEntry", "TraceKind", "current_stage", "open_steps", "plan"]
 
 
@@ -169,14 +171,17 @@ def _action_failed(board: Board, trigger: triggers.ActionFailed) -> None:
 
 
 def _message(board: Board, trigger: triggers.Message) -> None:
-    """Wakes the oldest matching wait, once; else it is kept where a wait of that name says so, else lost."""
+    """Wakes the oldest matching wait, once; else it is kept where a wait of that name says so, else lost.
+
+    A run keeps at most 100: somebody who sends on and on does not fill the database.
+    """
     if board.next == 1:
         raise TransitionNotAllowed("This run has not started.")
     for token, visit in board.by_age():
         if board.kind_of(token).message(board, token, visit, trigger.name, trigger.key):
             return
     keeps = any(board.kinds[step.kind].keeps(step, trigger.name) for step in board.definition.steps)
-    if keeps and board.tokens:
+    if keeps and board.tokens and len(board.kept) < MOST_KEPT:
         board.kept.append(Kept(name=trigger.name, key=trigger.key))
         board.tell(TraceKind.KEPT)
     else:

@@ -27,7 +27,8 @@ def publish_version(
     BrokenDocument with the problems per step; then nothing changed.
     """
     (stream,) = lock_streams([workflow.stream_id])
-    draft = WorkflowVersion.objects.filter(workflow=workflow, status=VersionStatus.DRAFT).first()
+    drafts = WorkflowVersion.objects.select_for_update().filter(workflow=workflow, status=VersionStatus.DRAFT)
+    draft = drafts.first()
     if draft is None:
         raise Conflict("There is no draft to publish.")
     compile_document(draft.document, policies=policies or {})

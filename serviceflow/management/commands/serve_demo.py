@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 import urllib.request
+import warnings
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -34,6 +35,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, port: int, **options: Any) -> None:
         if not getattr(settings, "EMBEDDED", False):
             raise CommandError("serve_demo is for DJANGO_SETTINGS_MODULE=serviceflow.settings.demo only.")
+        if not 1 <= port <= 65535:
+            raise CommandError(f"{port} is no port; it must be a number from 1 to 65535.")
+        warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
         if _is_taken(port):
             raise CommandError(f"Port {port} of {HOST} is taken by another program. Try: make demo PORT={port + 1}")
         config = uvicorn.Config(
