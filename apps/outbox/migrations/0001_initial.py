@@ -64,7 +64,7 @@ class Migration(migrations.Migration):
                 ('subscriber', models.CharField(max_length=64)),
                 ('stream_id', models.BigIntegerField()),
                 ('position', models.BigIntegerField()),
-                ('status', models.CharField(choices=[('pending', 'waiting for its turn or its next attempt'), ('done', 'delivered'), ('dead', 'given up after its attempts; an incident is open')], default='pending', max_length=8)),
+                ('status', models.CharField(choices=[('pending', 'waiting for its turn or its next attempt'), ('done', 'delivered'), ('dead', 'given up after its attempts')], default='pending', max_length=8)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
                 ('next_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('leased_until', models.DateTimeField(null=True)),

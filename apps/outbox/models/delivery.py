@@ -16,7 +16,7 @@ class Delivery(models.Model):
     class Status(models.TextChoices):
         PENDING = "pending", "waiting for its turn or its next attempt"
         DONE = "done", "delivered"
-        DEAD = "dead", "given up after its attempts; an incident is open"
+        DEAD = "dead", "given up after its attempts"
 
     event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="deliveries")
     subscriber = models.CharField(max_length=64)

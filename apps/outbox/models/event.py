@@ -10,7 +10,7 @@ class Event(models.Model):
     """Something that happened. Never changed but for `position`, which goes from NULL to its number once.
 
     `data` holds ids, enum values, field names and numbers; texts live in `Note`. `actor` is a plain value
-    (`user:7`, `system:sla`), `role` the capacity in which they acted.
+    (`user:7`, or `system` for what the product did by itself), `role` the capacity in which they acted.
     """
 
     stream = models.ForeignKey(Stream, on_delete=models.PROTECT, related_name="events")
