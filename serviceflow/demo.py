@@ -20,13 +20,13 @@ from apps.requests.models import CatalogItem, FormVersion, Request, SelectionRul
 from apps.requests.selectors import tasks_of, waiting_approvals
 from apps.requests.services.comments import add_comment
 from apps.requests.services.decisions import record_decision
+from apps.requests.services.gate import publish_workflow
 from apps.requests.services.lifecycle import Wish, create_request
 from apps.requests.services.work import claim_task
 from apps.sla.models import SlaPolicyVersion
 from apps.sla.targets import check_policy
 from apps.workflows.models import Workflow
 from apps.workflows.services.drafting import create_workflow, save_draft
-from apps.workflows.services.publishing import publish_version
 
 Say = Callable[[str], None]
 FIXTURES = settings.BASE_DIR / "fixtures"
@@ -115,7 +115,7 @@ def _refuse(problems: Mapping[str, list[str]]) -> None:
 def _workflow(document: dict[str, Any]) -> None:
     workflow = create_workflow(document["workflow"], name=document["name"])
     save_draft(workflow, document=document, actor=None)
-    publish_version(workflow, actor=None)
+    publish_workflow(workflow, actor=None)
 
 
 def _item(entry: Mapping[str, Any], position: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -15,21 +14,14 @@ from django.urls import reverse
 from unfold.decorators import action, display
 
 from apps.accounts.admin import acting
-from apps.approvals.selectors import current_policies
 from apps.core.admin import KeptAdmin, ReadOnlyInline, SaveThenActAdmin
 from apps.core.admin_parts import DocumentField, as_code, table, verdict
+from apps.requests.services.gate import check_workflow, publish_workflow
 from apps.workflows.admin import KEYS
-from apps.workflows.engine.document import check_document
 from apps.workflows.engine.problems import Problem
 from apps.workflows.enums import VersionStatus
 from apps.workflows.models import Workflow, WorkflowVersion
 from apps.workflows.services.drafting import create_workflow, save_draft
-from apps.workflows.services.publishing import publish_version
-
-
-def documents_of_policies() -> dict[str, Mapping[str, Any]]:
-    """The newest document of every approval policy, by its key: what a workflow may name."""
-    return {key: version.document for key, version in current_policies().items()}
 
 
 def blank_document(workflow: Workflow) -> dict[str, Any]:
@@ -167,10 +159,10 @@ class WorkflowAdmin(SaveThenActAdmin, KeptAdmin):
 
     @action(description="Save and publish", permissions=["change"])
     def publish(self, request: HttpRequest, workflow: Workflow) -> str:
-        version = publish_version(workflow, actor=acting(request), policies=documents_of_policies())
+        version = publish_workflow(workflow, actor=acting(request))
         return f"{version} is published: requests submitted from now on may run on it."
 
 
 def problems_of(draft: WorkflowVersion) -> tuple[Problem, ...]:
-    """What the check finds in a draft, with the approval policies of today."""
-    return check_document(draft.document, policies=documents_of_policies())
+    """What the gate finds in a draft, as things are today."""
+    return check_workflow(draft.document)

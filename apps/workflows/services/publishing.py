@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -10,20 +10,26 @@ from django.db.models import Max
 
 from apps.accounts.models import User
 from apps.core import clock
-from apps.core.errors import Conflict
+from apps.core.errors import BrokenDocument, Conflict
 from apps.outbox.publish import SYSTEM, NewEvent, lock_streams, publish
 from apps.workflows.engine.document import compile_document
+from apps.workflows.engine.problems import Problem, by_place
 from apps.workflows.enums import VersionStatus, WorkflowEvent
 from apps.workflows.models import Workflow, WorkflowVersion
 
 
 @transaction.atomic
 def publish_version(
-    workflow: Workflow, *, actor: User | None, policies: Mapping[str, Mapping[str, Any]] | None = None
+    workflow: Workflow,
+    *,
+    actor: User | None,
+    policies: Mapping[str, Mapping[str, Any]] | None = None,
+    check: Callable[[Mapping[str, Any]], Sequence[Problem]] = lambda document: (),
 ) -> WorkflowVersion:
     """Checks the draft and freezes it as the next version; requests submitted from now on may select it.
 
-    Versions that run go on. `policies` are the approval policies documents may name. Raises Conflict without a draft,
+    Versions that run go on. `policies` are the approval policies documents may name, `check` finds what only apps above
+    this one can know; people publish through `requests.services.gate`. Raises Conflict without a draft,
     BrokenDocument with the problems per step; then nothing changed.
     """
     (stream,) = lock_streams([workflow.stream_id])
@@ -32,6 +38,8 @@ def publish_version(
     if draft is None:
         raise Conflict("There is no draft to publish.")
     compile_document(draft.document, policies=policies or {})
+    if problems := check(draft.document):
+        raise BrokenDocument(by_place(problems))
     newest = WorkflowVersion.objects.filter(workflow=workflow).aggregate(n=Max("n"))["n"] or 0
     draft.publish(n=newest + 1, at=clock.now())
     draft.save()
