@@ -72,7 +72,7 @@ def waiting_for(user: User) -> QuerySet[Seat]:
             level__approval__status=ApprovalStatus.PENDING,
             level__index=F("level__approval__level"),
         )
-        .select_related("level__approval__stream__request__item", "level__approval__stream__request__requester")
+        .select_related("level__approval")
         .order_by("-level_id")
     )
 

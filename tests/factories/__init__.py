@@ -118,6 +118,26 @@ def line_document(key: str, *middle: Json) -> Json:
     return {"format": 1, "workflow": key, "name": key.capitalize(), "steps": steps, "transitions": arrows}
 
 
+def choice_document(guard: str, key: str = "fails") -> Json:
+    """start -> a choice that ends completed where the guard holds, else rejected."""
+    return {
+        "format": 1,
+        "workflow": key,
+        "name": key.capitalize(),
+        "steps": [
+            {"id": "start", "kind": "start"},
+            {"id": "which", "kind": "choice", "name": "Which?"},
+            {"id": "a", "kind": "end", "outcome": "completed"},
+            {"id": "b", "kind": "end", "outcome": "rejected"},
+        ],
+        "transitions": [
+            {"from": "start", "to": "which"},
+            {"from": "which", "to": "a", "when": guard},
+            {"from": "which", "to": "b", "otherwise": True},
+        ],
+    }
+
+
 def make_sla(key: str = "standard", *, response_s: int = 3600, resolution_s: int = 36000) -> SlaPolicyVersion:
     """Targets in plain hours, the same for every priority, with a warning of the response at half its time."""
     priorities = ("critical", "high", "medium", "low")

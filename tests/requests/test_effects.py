@@ -8,7 +8,7 @@ from apps.requests.models import Comment, Request
 from apps.requests.selectors import tasks_of
 from apps.requests.services.work import complete_task, send_message
 from apps.workflows.models import StepVisit, Task
-from tests.factories import line_document, make_item, make_request, make_workflow, refusal
+from tests.factories import choice_document, line_document, make_item, make_request, make_workflow, refusal
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
@@ -77,22 +77,7 @@ def test_only_those_who_work_on_it_send_messages(world):
 
 
 def test_a_guard_that_fails_rests_the_run_and_calls_an_operator(world):
-    document = {
-        "format": 1,
-        "workflow": "fails",
-        "name": "Fails",
-        "steps": [
-            {"id": "start", "kind": "start"},
-            {"id": "which", "kind": "choice", "name": "Which?"},
-            {"id": "a", "kind": "end", "outcome": "completed"},
-            {"id": "b", "kind": "end", "outcome": "rejected"},
-        ],
-        "transitions": [
-            {"from": "start", "to": "which"},
-            {"from": "which", "to": "a", "when": "request.data.nothing > 1"},
-            {"from": "which", "to": "b", "otherwise": True},
-        ],
-    }
+    document = choice_document("request.data.nothing > 1")
     request = make_request(make_item("fails", workflow=make_workflow(document)), world.requester)
     incident = Incident.objects.get(stream_id=request.pk)
     assert (request.status, incident.kind) == ("submitted", "workflow")

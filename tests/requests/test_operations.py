@@ -6,25 +6,10 @@ from apps.core.errors import InvalidInput, NotPermitted, TransitionNotAllowed
 from apps.outbox.models import Event, Incident
 from apps.requests.models import Request
 from apps.requests.services.operations import retry_incident
-from tests.factories import make_item, make_request, make_workflow, refusal
+from tests.factories import choice_document, make_item, make_request, make_workflow, refusal
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
-DOCUMENT = {
-    "format": 1,
-    "workflow": "fails",
-    "name": "Fails",
-    "steps": [
-        {"id": "start", "kind": "start"},
-        {"id": "which", "kind": "choice", "name": "Which?"},
-        {"id": "a", "kind": "end", "outcome": "completed"},
-        {"id": "b", "kind": "end", "outcome": "rejected"},
-    ],
-    "transitions": [
-        {"from": "start", "to": "which"},
-        {"from": "which", "to": "a", "when": "request.data.size > 1"},
-        {"from": "which", "to": "b", "otherwise": True},
-    ],
-}
+DOCUMENT = choice_document("request.data.size > 1")
 
 
 @pytest.fixture

@@ -47,7 +47,9 @@ def outcomes_of(task: Task) -> tuple[Outcome, ...]:
 
 def waiting_approvals(user: User) -> QuerySet[Seat]:
     """Seats on which this person's answer is waited for, newest first, with approval and request."""
-    return waiting_for(user)
+    return waiting_for(user).select_related(
+        "level__approval__stream__request__item", "level__approval__stream__request__requester"
+    )
 
 
 def approvals_of(request: Request) -> QuerySet[Approval]:

@@ -16,4 +16,3 @@ from apps.workflows.engine.kinds.wait import Wait
 KINDS: Mapping[str, Kind] = {
     kind.name: kind for kind in (Start(), Task(), Approval(), Action(), Choice(), Wait(), End())
 }
-LATER = frozenset({"split", "join", "race", "subflow"})
