@@ -46,6 +46,7 @@ SUBSCRIBERS = SubscriberTable(
         RequestEvent.FIELDS_SET: _PUSHED,
         RequestEvent.COMMENTED: _TOLD,
         RequestEvent.NOTICE: _TOLD,
+        RequestEvent.HANDED_OVER: _PUSHED,
         WorkflowEvent.RUN_STARTED: _NOBODY,
         WorkflowEvent.RUN_ENDED: _NOBODY,
         WorkflowEvent.TASK_OPENED: _TOLD,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.db import transaction
 
@@ -28,6 +30,57 @@ def create_person(username: str, *, password: str | None, roles: Iterable[str] =
     person = User.objects.create_user(username, password=password, stream=new_stream(Stream.Kind.PERSON), **fields)
     person.groups.set([ensure_role(role) for role in roles])
     return person
+
+
+@dataclass(frozen=True, kw_only=True)
+class PastPerson:
+    """Somebody a history tells of, with the groups (roles, teams) they acted in."""
+
+    username: str
+    first_name: str = ""
+    last_name: str = ""
+    groups: tuple[Group, ...] = ()
+
+
+@transaction.atomic
+def ensure_past_people(people: Iterable[PastPerson]) -> dict[str, User]:
+    """The people of a history by user name, made where they are missing; at most five statements for all of them.
+
+    Those who are made cannot log in and are not active, so that no rule of today finds them. Who is there already
+    keeps everything, but gains the groups. Their `group_ids` and `role_names` are read already.
+    """
+    wanted = {person.username: person for person in people}
+    if not wanted:
+        return {}
+    known = set(User.objects.filter(username__in=wanted).values_list("username", flat=True))
+    unusable = make_password(None)
+    User.objects.bulk_create(
+        [
+            User(username=name, password=unusable, first_name=one.first_name, last_name=one.last_name, is_active=False)
+            for name, one in wanted.items()
+            if name not in known
+        ],
+        ignore_conflicts=True,
+    )
+    found = {user.username: user for user in User.objects.filter(username__in=wanted)}
+    membership = User.groups.through
+    membership.objects.bulk_create(
+        [membership(user_id=found[name].pk, group_id=group.pk) for name, one in wanted.items() for group in one.groups],
+        ignore_conflicts=True,
+    )
+    _read_groups(found.values())
+    return found
+
+
+def _read_groups(people: Iterable[User]) -> None:
+    by_id = {user.pk: user for user in people}
+    groups: dict[int, list[tuple[int, str, bool]]] = {pk: [] for pk in by_id}
+    rows = User.groups.through.objects.filter(user_id__in=by_id)
+    for user_id, group_id, name, team_id in rows.values_list("user_id", "group_id", "group__name", "group__team__id"):
+        groups[user_id].append((group_id, name, team_id is not None))
+    for pk, user in by_id.items():
+        user.group_ids = frozenset(group for group, _, _ in groups[pk])
+        user.role_names = frozenset(name for _, name, is_team in groups[pk] if not is_team)
 
 
 def ensure_role(name: str) -> Group:

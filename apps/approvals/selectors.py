@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import F, QuerySet
 
 from apps.accounts import selectors as accounts
+from apps.accounts.cast import Cast
 from apps.accounts.models import User
 from apps.approvals.enums import ApprovalStatus
 from apps.approvals.models import ApprovalPolicyVersion, Seat
@@ -28,10 +29,11 @@ class Approver:
 
 @dataclass(frozen=True, kw_only=True)
 class Concerned:
-    """The people of a request that approver rules can start from."""
+    """The people of a request that approver rules can start from; in a replayed history also who held which role."""
 
     requester: User
     requested_for: User
+    cast: Cast | None = None
 
 
 def resolve_approvers(rules: Sequence[Rule], *, people: Concerned) -> list[Approver]:
@@ -50,8 +52,17 @@ def _people_of(rule: Rule, concerned: Concerned) -> list[User]:
     if "manager_of" in rule:
         manager = accounts.manager_of(getattr(concerned, rule["manager_of"]), up=rule.get("up", 1))
         return [manager] if manager else []
+    held = _held(rule, concerned.cast) if concerned.cast else None
+    if held is not None:
+        return held
     named = {f"{kind}s": [rule[kind]] for kind in ("role", "team") if kind in rule}
     return accounts.people_in(usernames=[rule["person"]] if "person" in rule else [], **named)
+
+
+def _held(rule: Rule, cast: Cast) -> list[User] | None:
+    if "role" in rule:
+        return cast.holders(rule["role"])
+    return cast.members(rule["team"]) if "team" in rule else None
 
 
 def open_seats(approval_id: int) -> QuerySet[Seat]:

@@ -16,6 +16,7 @@ from apps.outbox.subscribers import require_known_types
 from apps.outbox.wake import wake_after_commit
 
 SYSTEM = "system"
+QUIET = 2_147_483_647
 HEAD = ["last_seq", "last_hash", "last_at"]
 
 
@@ -32,10 +33,20 @@ class NewEvent:
     version: int = 1
 
 
-def new_stream(kind: Stream.Kind) -> Stream:
-    """A stream of its own for something new. Nobody else can see it yet, so it counts as locked."""
+def new_stream(kind: Stream.Kind, *, quiet: bool = False) -> Stream:
+    """A stream of its own for something new. Nobody else can see it yet, so it counts as locked.
+
+    What happens in a `quiet` one is told to nobody, until `end_quiet`.
+    """
     require_transaction()
-    return Stream.objects.create(kind=kind)
+    return Stream.objects.create(kind=kind, quiet_until=QUIET if quiet else 0)
+
+
+def end_quiet(stream: Stream) -> None:
+    """From now on the events of the locked stream are told; those before it never are."""
+    require_transaction()
+    stream.quiet_until = stream.last_seq
+    stream.save(update_fields=["quiet_until"])
 
 
 def lock_streams(ids: Sequence[int], *, skip_locked: bool = False) -> list[Stream]:

@@ -18,6 +18,7 @@ class RequestStatus(models.TextChoices):
     ARCHIVED = "archived", "Archived"
 
 
+IMPORT = "import"  # the origin of a request while its history is imported: sweeps leave it alone
 OPEN_STATES = (RequestStatus.SUBMITTED, RequestStatus.IN_PROGRESS, RequestStatus.ON_HOLD)
 ENDED_STATES = (RequestStatus.COMPLETED, RequestStatus.REJECTED, RequestStatus.CANCELLED)
 
@@ -77,3 +78,4 @@ class RequestEvent(StrEnum):
     FIELDS_SET = "request.fields_set"
     COMMENTED = "comment.added"
     NOTICE = "notice.sent"
+    HANDED_OVER = "request.handed_over"

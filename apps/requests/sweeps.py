@@ -19,14 +19,12 @@ from django.db.models import QuerySet
 from apps.core import clock
 from apps.outbox.incidents import open_incident
 from apps.outbox.publish import lock_streams, publish
-from apps.requests.enums import ENDED_STATES
+from apps.requests.enums import ENDED_STATES, IMPORT
 from apps.requests.models import Request
 from apps.requests.services import lifecycle
-from apps.requests.services.effects import carry_out
+from apps.requests.services.effects import fire
 from apps.requests.services.writing import Write, begin_write
-from apps.sla import services as sla
 from apps.sla.models import SlaClock
-from apps.workflows.engine.triggers import TimerFired
 from apps.workflows.models import Timer
 
 log = structlog.get_logger(__name__)
@@ -91,7 +89,7 @@ class Sweep:
 
 def _timers_due(now: datetime) -> QuerySet[Timer, int]:
     due = Timer.objects.filter(closed_at=None, check_at__lte=now, stream__request__ended_at=None)
-    return due.exclude(stream__request__origin="import").order_by("check_at").values_list("stream_id", flat=True)
+    return due.exclude(stream__request__origin=IMPORT).order_by("check_at").values_list("stream_id", flat=True)
 
 
 def _fire_timers(pk: int, now: datetime) -> None:
@@ -99,9 +97,7 @@ def _fire_timers(pk: int, now: datetime) -> None:
     write = begin_write(pk, actor=None, at=now)
     timers = list(Timer.objects.filter(stream_id=pk, closed_at=None, check_at__lte=now).order_by("due_at", "id"))
     for timer in timers:
-        timer.fired, timer.closed_at = True, now
-        timer.save(update_fields=["fired", "closed_at"])
-        carry_out(write, TimerFired(visit=timer.visit))
+        fire(write, timer)
     if timers:
         write.finish()
 
@@ -111,14 +107,14 @@ def _put_timers_off(pk: int, now: datetime) -> object:
 
 
 def _clocks_due(now: datetime) -> QuerySet[SlaClock, int]:
-    due = SlaClock.objects.filter(next_check_at__lte=now).exclude(stream__request__origin="import")
+    due = SlaClock.objects.filter(next_check_at__lte=now).exclude(stream__request__origin=IMPORT)
     return due.order_by("next_check_at").values_list("stream_id", flat=True)
 
 
 def _check_clocks(pk: int, now: datetime) -> None:
     """Warnings and breaches that fell due, each once, as events of their own instant."""
     write = begin_write(pk, actor=None, at=now)
-    write.events += sla.check_due(write.request.stream, now=now)
+    write.events += write.clocks.fall_due(now)
     if write.events:
         write.finish()
 
@@ -128,7 +124,7 @@ def _put_clocks_off(pk: int, now: datetime) -> object:
 
 
 def _archive_due(now: datetime) -> QuerySet[Request, int]:
-    due = Request.objects.filter(status__in=ENDED_STATES, archive_at__lte=now)
+    due = Request.objects.filter(status__in=ENDED_STATES, archive_at__lte=now).exclude(origin=IMPORT)
     return due.order_by("archive_at").values_list("stream_id", flat=True)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from apps.calendars.business_time import Calendar
@@ -22,50 +23,81 @@ FOLLOWED = frozenset(kind for table in clock.TRIGGERS.values() for kind in table
 RESTARTS = "request.reopened"
 
 
-def start_clocks(
-    stream: Stream, *, policy_id: int, calendars: Mapping[str, int], priority: str, at: datetime
-) -> list[NewEvent]:
-    """One running clock for each target the policy has for this priority. `calendars`: key -> version id, as pinned."""
-    targets = targets_of(policy_id, priority)
-    rows = [
-        _started(stream, target, policy_id, calendars.get(target.calendar or ""), priority, at) for target in targets
-    ]
-    SlaClock.objects.bulk_create(rows)
-    return [_event(SlaEvent.STARTED, row, at) for row in rows]
+@dataclass(kw_only=True)
+class Clocks:
+    """The clocks of a locked stream during one write: read once, and only if something matters to them.
 
-
-def follow(stream: Stream, events: Sequence[NewEvent]) -> list[NewEvent]:
-    """Lets the stream's clocks follow what just happened; returns what is to be told of them.
-
-    Reads nothing unless an event matters to a clock; otherwise one SELECT and one UPDATE, however many clocks.
+    `save` writes each that changed once. What the other methods return the caller publishes, in that order.
     """
-    moving = [event for event in events if event.type in FOLLOWED and event.type != "request.submitted"]
-    if not moving:
-        return []
-    told: list[NewEvent] = []
-    rows = list(unstopped([stream.pk]))
-    changed: dict[int, SlaClock] = {}
-    for event in moving:
-        changed |= {row.pk: row for row in rows if _follow(row, event, told)}
-        if event.type == RESTARTS:
-            rows += _restarted(stream, event.at, told)
-    if changed:
-        SlaClock.objects.bulk_update(changed.values(), SAVED)
-    return told
 
+    stream: Stream
+    rows: list[SlaClock] | None = None
+    changed: dict[int, SlaClock] = field(default_factory=dict)
 
-def check_due(stream: Stream, *, now: datetime) -> list[NewEvent]:
-    """Marks the warnings and breaches that fell due until `now`, each once; returns their events."""
-    told: list[NewEvent] = []
-    changed = []
-    for row in unstopped([stream.pk]).filter(next_check_at__lte=now):
-        state, crossings = clock.check(state_of(row), target_of(row), calendar_of_clock(row), now)
-        _store(row, state)
-        told += _crossings(row, crossings)
-        changed.append(row)
-    if changed:
-        SlaClock.objects.bulk_update(changed, SAVED)
-    return told
+    def start(self, *, policy_id: int, calendars: Mapping[str, int], priority: str, at: datetime) -> list[NewEvent]:
+        """One running clock per target of the policy for this priority. `calendars`: key -> version id, as pinned."""
+        targets = targets_of(policy_id, priority)
+        rows = [
+            _started(self.stream, target, policy_id, calendars.get(target.calendar or ""), priority, at)
+            for target in targets
+        ]
+        SlaClock.objects.bulk_create(rows)
+        self.rows = rows
+        return [_event(SlaEvent.STARTED, row, at) for row in rows]
+
+    def follow(self, events: Sequence[NewEvent]) -> list[NewEvent]:
+        """Lets the clocks follow what just happened, thresholds reached before it included."""
+        told: list[NewEvent] = []
+        for event in events:
+            if event.type in FOLLOWED and event.type != "request.submitted":
+                self._mark(row for row in self._moving() if _follow(row, event, told))
+                if event.type == RESTARTS:
+                    self._restart(event.at, told)
+        return told
+
+    def next_at(self) -> datetime | None:
+        """When the mere passing of time next changes one of them; None if never."""
+        return min((row.next_check_at for row in self._moving() if row.next_check_at), default=None)
+
+    def fall_due(self, now: datetime) -> list[NewEvent]:
+        """Marks the warnings and breaches that fell due until `now`, each once."""
+        told: list[NewEvent] = []
+        due = [row for row in self._moving() if row.next_check_at and row.next_check_at <= now]
+        for row in due:
+            state, crossings = clock.check(state_of(row), target_of(row), calendar_of_clock(row), now)
+            _store(row, state)
+            told += _crossings(row, crossings)
+        self._mark(due)
+        return told
+
+    def save(self) -> None:
+        """One UPDATE for all clocks that changed; none without."""
+        if self.changed:
+            SlaClock.objects.bulk_update(self.changed.values(), SAVED)
+        self.changed = {}
+
+    def _moving(self) -> list[SlaClock]:
+        """The clocks that events can still move: one SELECT the first time."""
+        if self.rows is None:
+            self.rows = list(unstopped([self.stream.pk]))
+        return [row for row in self.rows if row.stopped_at is None]
+
+    def _mark(self, rows: Iterable[SlaClock]) -> None:
+        self.changed |= {row.pk: row for row in rows}
+
+    def _restart(self, at: datetime, told: list[NewEvent]) -> None:
+        """A reopened request is measured anew: the latest clock of each resolution target gets a successor."""
+        self.save()
+        past = SlaClock.objects.filter(stream=self.stream, metric="resolution").order_by("id")
+        latest = {row.target: row for row in past}
+        rows = [
+            _started(self.stream, target_of(last), last.policy_id, last.calendar_id, last.priority, at)
+            for last in latest.values()
+            if last.stopped_at is not None or last.status == ClockStatus.VOID
+        ]
+        SlaClock.objects.bulk_create(rows)
+        self.rows = [*(self.rows or []), *rows]
+        told += [_event(SlaEvent.STARTED, row, at) for row in rows]
 
 
 def state_of(row: SlaClock) -> ClockState:
@@ -99,20 +131,6 @@ def _started(
     )
     _store(row, state)
     return row
-
-
-def _restarted(stream: Stream, at: datetime, told: list[NewEvent]) -> list[SlaClock]:
-    """A reopened request is measured anew: the latest clock of each resolution target gets a successor."""
-    past = SlaClock.objects.filter(stream=stream, metric="resolution").order_by("id")
-    latest = {row.target: row for row in past}
-    rows = [
-        _started(stream, target_of(last), last.policy_id, last.calendar_id, last.priority, at)
-        for last in latest.values()
-        if last.stopped_at is not None or last.status == ClockStatus.VOID
-    ]
-    SlaClock.objects.bulk_create(rows)
-    told += [_event(SlaEvent.STARTED, row, at) for row in rows]
-    return rows
 
 
 def _follow(row: SlaClock, event: NewEvent, told: list[NewEvent]) -> bool:

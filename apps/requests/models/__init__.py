@@ -1,7 +1,16 @@
 from apps.requests.models.catalog import CatalogItem, SelectionRule
 from apps.requests.models.comment import Comment
 from apps.requests.models.form import FormVersion
+from apps.requests.models.imported import ImportedCase
 from apps.requests.models.participant import RequestParticipant
 from apps.requests.models.request import Request
 
-__all__ = ["CatalogItem", "Comment", "FormVersion", "Request", "RequestParticipant", "SelectionRule"]
+__all__ = [
+    "CatalogItem",
+    "Comment",
+    "FormVersion",
+    "ImportedCase",
+    "Request",
+    "RequestParticipant",
+    "SelectionRule",
+]

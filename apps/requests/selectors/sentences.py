@@ -78,6 +78,7 @@ SENTENCES: Mapping[str, Callable[[Data, Words], str]] = {
     RequestEvent.FIELDS_SET: lambda data, words: f"filled in {', '.join(data['fields'])}",
     RequestEvent.COMMENTED: lambda data, words: "noted internally" if data.get("internal") else "commented",
     RequestEvent.NOTICE: lambda data, words: f"sent a message to {words.people(data['users'])}",
+    RequestEvent.HANDED_OVER: lambda data, words: "handed the imported request over to live operation",
     WorkflowEvent.TASK_OPENED: _task_opened,
     WorkflowEvent.TASK_CLAIMED: lambda data, words: f"took up {words.step(data)}",
     WorkflowEvent.TASK_RELEASED: lambda data, words: f"gave {words.step(data)} back",

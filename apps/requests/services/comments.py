@@ -14,19 +14,25 @@ from apps.requests.enums import RequestEvent, RequestStatus
 from apps.requests.models import Comment, Request
 from apps.requests.policies import Act
 from apps.requests.services.lifecycle import checked_comment
-from apps.requests.services.writing import begin_write
+from apps.requests.services.writing import Write, begin_write
 
 
 @transaction.atomic(savepoint=False)
 def add_comment(request: Request, *, text: Any, internal: bool = False, actor: User) -> Comment:
     """Writes a comment; an internal one only by and for those who work on it. Raises NotPermitted, InvalidInput."""
-    checked = checked_comment(text, required=True, field="text")
     write = begin_write(request.pk, actor=actor)
+    added = comment(write, text=text, internal=internal, actor=actor)
+    write.finish()
+    return added
+
+
+def comment(write: Write, *, text: Any, internal: bool = False, actor: User) -> Comment:
+    """`add_comment` within a write."""
+    checked = checked_comment(text, required=True, field="text")
     policies.require(actor, Act.COMMENT_INTERNALLY if internal else Act.COMMENT, write.request)
     if write.request.status == RequestStatus.ARCHIVED:
         raise TransitionNotAllowed("The request is archived.")
     note = write_note(write.request.stream, checked)
-    comment = Comment.objects.create(request=write.request, author=actor, note=note, internal=internal, at=write.at)
-    write.tell(RequestEvent.COMMENTED, note=note, comment=comment.pk, internal=internal)
-    write.finish()
-    return comment
+    added = Comment.objects.create(request=write.request, author=actor, note=note, internal=internal, at=write.at)
+    write.tell(RequestEvent.COMMENTED, note=note, comment=added.pk, internal=internal)
+    return added

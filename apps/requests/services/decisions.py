@@ -33,11 +33,18 @@ def record_decision(
     unknown verdict or an unfit comment, NotPermitted for somebody who was not asked, AlreadyDecided when the seat has
     its answer or the round has ended; then nothing changed. Two people at the same instant get one outcome.
     """
+    request, seats = _lock(approval)
+    write = Write(request=request, actor=actor, at=at or clock.now())
+    decided = decide(write, approval, seats, verdict=verdict, comment=comment, actor=actor)
+    write.finish()
+    return decided
+
+
+def decide(write: Write, approval: Approval, seats: list[Seat], *, verdict: Any, comment: Any, actor: User) -> Approval:
+    """`record_decision` within a write: `seats` are those of the open level, as they are under the lock."""
     if verdict not in Verdict.values:
         raise InvalidInput({"decision": [f"This must be one of {', '.join(Verdict.values)}."]})
     text = checked_comment(comment)
-    request, seats = _lock(approval)
-    write = Write(request=request, actor=actor, at=at or clock.now())
     step = write.run.definition.step(approval.step)
     outcome = approvals.record_decision(
         approval.pk,
@@ -46,7 +53,7 @@ def record_decision(
         verdict=verdict,
         note=write.note(text),
         policy=policy_for(write, step),
-        people=concerned(write.request),
+        people=concerned(write),
         holds=lambda guard: holds(guard, pinned_facts(write.request), write.at),
         at=write.at,
     )
@@ -54,7 +61,6 @@ def record_decision(
     take_over(write, outcome, visit=outcome.approval.visit.number)
     if write.triggers:
         carry_out(write, write.triggers.pop())
-    write.finish()
     return outcome.approval
 
 

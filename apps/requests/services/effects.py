@@ -19,13 +19,13 @@ from apps.core.errors import InvalidInput, Misconfigured
 from apps.outbox.incidents import open_incident
 from apps.requests.enums import Relation, RequestEvent
 from apps.requests.facts import form_of, pinned_facts
-from apps.requests.models import Comment, Request
+from apps.requests.models import Comment
 from apps.requests.services.writing import Write
 from apps.workflows.engine import effects
 from apps.workflows.engine.definition import Step
 from apps.workflows.engine.guards import holds
 from apps.workflows.engine.planner import TraceEntry, TraceKind
-from apps.workflows.engine.triggers import ActionDone, ActionFailed, Complete, Trigger
+from apps.workflows.engine.triggers import ActionDone, ActionFailed, Complete, TimerFired, Trigger
 from apps.workflows.enums import TaskStatus, TimerKind, WorkflowEvent
 from apps.workflows.models import Task, Timer
 from apps.workflows.selectors import definition_of
@@ -51,6 +51,13 @@ def carry_out(write: Write, trigger: Trigger) -> None:
     raise Misconfigured(f"The workflow {write.run.definition.name!r} loops by itself.")
 
 
+def fire(write: Write, timer: Timer) -> None:
+    """Fires a timer that is due, once; the run goes on."""
+    timer.fired, timer.closed_at = True, write.at
+    timer.save(update_fields=["fired", "closed_at"])
+    carry_out(write, TimerFired(visit=timer.visit))
+
+
 def _move(write: Write, trigger: Trigger) -> None:
     planned = write.run.move(trigger, pinned_facts(write.request))
     for entry in planned.trace:
@@ -61,7 +68,7 @@ def _move(write: Write, trigger: Trigger) -> None:
 
 def _open_all(write: Write) -> None:
     """Work items refer to their visits, so the visits are written first."""
-    write.run.save()
+    write.run.save_visits()
     openings, write.openings = write.openings, []
     for effect in openings:
         OPENINGS[type(effect)](write, effect)
@@ -102,6 +109,7 @@ def _open_task(write: Write, effect: effects.OpenTask) -> None:
         opened_at=write.at,
         **assigned,
     )
+    write.tasks[effect.visit] = task
     _hand_to(write, task)
     write.tell_by_itself(
         WorkflowEvent.TASK_OPENED,
@@ -142,12 +150,12 @@ def _assigned_to(rule: Mapping[str, Any], write: Write) -> dict[str, Any] | None
     if rule.get("requester"):
         return {"assignee": write.request.requester} if write.request.requester.is_active else None
     if "team" in rule:
-        team = people.staffed_team(rule["team"])
+        team = (write.cast and write.cast.team(rule["team"])) or people.staffed_team(rule["team"])
         return {"team": team, "group": team.group} if team else None
     if "role" in rule:
-        role = people.staffed_role(rule["role"])
+        role = (write.cast and write.cast.role_group(rule["role"])) or people.staffed_role(rule["role"])
         return {"group": role} if role else None
-    found = resolve_approvers([rule], people=concerned(write.request)) if rule else []
+    found = resolve_approvers([rule], people=concerned(write)) if rule else []
     return {"assignee": found[0].user} if found else None
 
 
@@ -157,7 +165,7 @@ def _open_approval(write: Write, effect: effects.OpenApproval) -> None:
         write.run.visits[effect.visit],
         name=step.name,
         policy=policy_for(write, step),
-        people=concerned(write.request),
+        people=concerned(write),
         holds=lambda guard: holds(guard, pinned_facts(write.request), write.at),
         at=write.at,
     )
@@ -173,9 +181,10 @@ def take_over(write: Write, outcome: approvals.Outcome, *, visit: int) -> None:
         write.triggers.append(Complete(visit=visit, outcome=outcome.result))
 
 
-def concerned(request: Request) -> Concerned:
+def concerned(write: Write) -> Concerned:
     """Whom approver rules start from."""
-    return Concerned(requester=request.requester, requested_for=request.requested_for)
+    request = write.request
+    return Concerned(requester=request.requester, requested_for=request.requested_for, cast=write.cast)
 
 
 def policy_for(write: Write, step: Step) -> Policy:
@@ -271,7 +280,7 @@ def _notify(write: Write, effect: effects.RunAction) -> None:
 def _readers(rule: Mapping[str, Any], write: Write) -> list[int]:
     if rule.get("requester"):
         return [write.request.requester_id]
-    return [approver.user.pk for approver in resolve_approvers([rule], people=concerned(write.request))]
+    return [approver.user.pk for approver in resolve_approvers([rule], people=concerned(write))]
 
 
 def _finish(write: Write, effect: effects.Finish) -> None:

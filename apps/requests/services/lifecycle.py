@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import transaction
 
+from apps.accounts.cast import Cast
 from apps.accounts.models import User
 from apps.approvals.selectors import current_policies
 from apps.calendars.selectors import current_version
@@ -28,7 +29,6 @@ from apps.requests.policies import Act
 from apps.requests.services.effects import carry_out
 from apps.requests.services.selection import select_workflow
 from apps.requests.services.writing import Write, begin_write
-from apps.sla import services as sla
 from apps.sla.selectors import calendar_keys, current_policy
 from apps.workflows.engine.definition import Definition
 from apps.workflows.engine.triggers import Cancel, Start
@@ -66,12 +66,27 @@ def create_request(
     Raises NotPermitted if the item is not for the actor, InvalidInput with every problem by field; then nothing is
     written. A draft may lack required fields, but what it holds fits its form.
     """
+    return create(item, wish, actor=actor, submit=submit, origin=origin, at=at or clock.now()).finish()
+
+
+def create(
+    item: CatalogItem,
+    wish: Wish,
+    *,
+    actor: User,
+    submit: bool,
+    origin: str,
+    external_id: str = "",
+    quiet: bool = False,
+    cast: Cast | None = None,
+    at: datetime,
+) -> Write:
+    """`create_request` within a write, which it begins. A `quiet` request tells nobody what happens to it."""
     if not policies.may_request(actor, item):
         raise NotPermitted(f"{item.name} is not offered to you.")
-    at = at or clock.now()
     form = _form(item)
     checked = _check(wish, item, form, actor=actor, partial=not submit)
-    stream = new_stream(Stream.Kind.REQUEST)
+    stream = new_stream(Stream.Kind.REQUEST, quiet=quiet)
     request = Request(
         stream=stream,
         number=f"SR-{at.year}-{stream.pk:06d}",
@@ -79,18 +94,19 @@ def create_request(
         requester=actor,
         requested_for=wish.requested_for or actor,
         origin=origin,
+        external_id=external_id,
         created_at=at,
         updated_at=at,
         **checked,
     )
     request.save(force_insert=True)
-    write = Write(request=request, actor=actor, at=at)
+    write = Write(request=request, actor=actor, at=at, cast=cast)
     write.concerns(f"user:{actor.pk}", Relation.REQUESTER)
     write.concerns(f"user:{request.requested_for_id}", Relation.REQUESTED_FOR)
     write.tell(RequestEvent.DRAFTED, role="requester", item=item.pk, fields=sorted(request.data))
     if submit:
         _submit(write, form)
-    return write.finish()
+    return write
 
 
 @transaction.atomic(savepoint=False)
@@ -114,6 +130,12 @@ def edit_draft(request: Request, wish: Wish, *, actor: User) -> Request:
 def submit_request(request: Request, *, actor: User, at: datetime | None = None) -> Request:
     """Validates the draft again, selects its workflow, pins every version it will run on, starts run and clocks."""
     write = begin_write(request.pk, actor=actor, at=at)
+    submit(write, actor=actor)
+    return write.finish()
+
+
+def submit(write: Write, *, actor: User) -> None:
+    """`submit_request` within a write."""
     policies.require(actor, Act.SUBMIT, write.request)
     _demand(write.request, RequestStatus.DRAFT)
     if not policies.may_request(actor, write.request.item):
@@ -121,7 +143,6 @@ def submit_request(request: Request, *, actor: User, at: datetime | None = None)
     form = _form(write.request.item)
     write.request.data = form_of(form.pk).accept(write.request.data)
     _submit(write, form)
-    return write.finish()
 
 
 def _submit(write: Write, form: FormVersion) -> None:
@@ -187,8 +208,7 @@ def _approval_policies(keys: set[str]) -> dict[str, int]:
 def _start_clocks(write: Write) -> None:
     request = write.request
     if request.pins["sla"]:
-        write.events += sla.start_clocks(
-            request.stream,
+        write.events += write.clocks.start(
             policy_id=request.pins["sla"],
             calendars=request.pins["calendars"],
             priority=request.priority,
@@ -200,27 +220,32 @@ def _start_clocks(write: Write) -> None:
 def hold_request(request: Request, *, reason: str, actor: User) -> Request:
     """Stops the SLA clocks; people go on working and dated waits go on. Raises TransitionNotAllowed unless open."""
     write = begin_write(request.pk, actor=actor)
+    hold(write, reason=reason, actor=actor)
+    return write.finish()
+
+
+def hold(write: Write, *, reason: Any, actor: User) -> None:
+    """`hold_request` within a write."""
     policies.require(actor, Act.HOLD, write.request)
     _demand(write.request, RequestStatus.SUBMITTED, RequestStatus.IN_PROGRESS)
     note = write.note(checked_comment(reason, required=True))
     write.request.hold(since=write.request.status)
     write.tell(RequestEvent.HELD, note=note)
-    return write.finish()
 
 
 @transaction.atomic(savepoint=False)
 def resume_request(request: Request, *, actor: User) -> Request:
     """Back to where it was held; the clocks go on. Raises TransitionNotAllowed unless it is on hold."""
     write = begin_write(request.pk, actor=actor)
-    policies.require(actor, Act.RESUME, write.request)
-    _demand(write.request, RequestStatus.ON_HOLD)
-    resume(write)
+    resume(write, actor=actor)
     return write.finish()
 
 
-def resume(write: Write) -> None:
-    """Takes a held request up again within another write."""
+def resume(write: Write, *, actor: User) -> None:
+    """`resume_request` within a write."""
     request = write.request
+    policies.require(actor, Act.RESUME, request)
+    _demand(request, RequestStatus.ON_HOLD)
     began = request.held_from == RequestStatus.IN_PROGRESS
     (request.resume_in_progress if began else request.resume_submitted)()
     write.tell(RequestEvent.RESUMED)
@@ -230,6 +255,12 @@ def resume(write: Write) -> None:
 def cancel_request(request: Request, *, reason: str = "", actor: User) -> Request:
     """Takes everything open back and ends the request as cancelled. Raises TransitionNotAllowed once it has ended."""
     write = begin_write(request.pk, actor=actor)
+    cancel(write, reason=reason, actor=actor)
+    return write.finish()
+
+
+def cancel(write: Write, *, reason: Any = "", actor: User) -> None:
+    """`cancel_request` within a write."""
     policies.require(actor, Act.CANCEL, write.request)
     _demand(write.request, RequestStatus.DRAFT, *OPEN_STATES)
     note = write.note(checked_comment(reason))
@@ -240,7 +271,6 @@ def cancel_request(request: Request, *, reason: str = "", actor: User) -> Reques
         if note:
             write.tell(RequestEvent.CANCEL_ASKED, note=note)
         carry_out(write, Cancel())
-    return write.finish()
 
 
 @transaction.atomic(savepoint=False)
@@ -251,6 +281,12 @@ def reopen_request(request: Request, *, reason: str, actor: User) -> Request:
     Possible within the item's number of days after the end, and before archiving; raises TransitionNotAllowed.
     """
     write = begin_write(request.pk, actor=actor)
+    reopen(write, reason=reason, actor=actor)
+    return write.finish()
+
+
+def reopen(write: Write, *, reason: Any, actor: User) -> None:
+    """`reopen_request` within a write."""
     policies.require(actor, Act.REOPEN, write.request)
     _demand(write.request, *ENDED_STATES)
     if write.request.run is None or not _within_reopen_days(write):
@@ -261,7 +297,6 @@ def reopen_request(request: Request, *, reason: str, actor: User) -> Request:
     write.tell(RequestEvent.REOPENED, run=n, note=note)
     definition = definition_of(write.request.pins["workflow"])
     _start_run(write, n=n, at_step=definition.reopen if was_completed else None)
-    return write.finish()
 
 
 def _within_reopen_days(write: Write) -> bool:

@@ -49,7 +49,7 @@ def retry_incident(incident: Incident, *, reason: str, actor: User) -> Incident:
 def _ask_again(write: Write, incident: Incident) -> None:
     approval = Approval.objects.get(pk=int(incident.key.split(":")[1]))
     policy = policy_for(write, write.run.definition.step(approval.step))
-    outcome = approvals.ask_again(approval, policy=policy, people=concerned(write.request), at=write.at)
+    outcome = approvals.ask_again(approval, policy=policy, people=concerned(write), at=write.at)
     if not outcome.asked:
         raise TransitionNotAllowed("There is still nobody active who could be asked.")
     take_over(write, outcome, visit=approval.visit.number)

@@ -32,8 +32,15 @@ def claim_task(task: Task, *, actor: User) -> Task:
     once it has ended.
     """
     write, task = _begin(task, actor)
+    if claim(write, task, actor=actor):
+        write.finish()
+    return task
+
+
+def claim(write: Write, task: Task, *, actor: User) -> bool:
+    """`claim_task` within a write; `task` as it is under the lock. False if the actor had it already."""
     if task.status == TaskStatus.CLAIMED and task.assignee_id == actor.pk:
-        return task
+        return False
     _demand_open(task)
     _demand_mine(task, actor)
     task.assignee, task.claimed_at, task.status = actor, write.at, TaskStatus.CLAIMED
@@ -43,22 +50,26 @@ def claim_task(task: Task, *, actor: User) -> Task:
     first_response(write)
     write.tell(WorkflowEvent.TASK_CLAIMED, role="assignee", task=task.pk, step=task.visit.step)
     carry_out(write, Begin(visit=task.visit.number))
-    write.finish()
-    return task
+    return True
 
 
 @transaction.atomic(savepoint=False)
 def release_task(task: Task, *, actor: User) -> Task:
     """Gives a claimed task back to its team or role. Raises TransitionNotAllowed unless the actor has claimed it."""
     write, task = _begin(task, actor)
+    release(write, task, actor=actor)
+    write.finish()
+    return task
+
+
+def release(write: Write, task: Task, *, actor: User) -> None:
+    """`release_task` within a write; `task` as it is under the lock."""
     if task.status != TaskStatus.CLAIMED or task.assignee_id != actor.pk or task.group_id is None:
         raise TransitionNotAllowed("Only the person who took a team's task up can give it back.")
     task.assignee, task.claimed_at, task.status = None, None, TaskStatus.OPEN
     task.save(update_fields=["assignee", "claimed_at", "status"])
     write.request.assignee = None
     write.tell(WorkflowEvent.TASK_RELEASED, role="assignee", task=task.pk, step=task.visit.step)
-    write.finish()
-    return task
 
 
 @transaction.atomic(savepoint=False)
@@ -70,8 +81,15 @@ def complete_task(
     Raises InvalidInput for an outcome the task does not have or a missing comment, NotPermitted if task or outcome
     are not for the actor, AlreadyClaimed, TransitionNotAllowed once it has ended.
     """
-    text = checked_comment(comment)
     write, task = _begin(task, actor, at=at)
+    complete(write, task, outcome=outcome, comment=comment, actor=actor)
+    write.finish()
+    return task
+
+
+def complete(write: Write, task: Task, *, outcome: Any = "done", comment: Any = "", actor: User) -> None:
+    """`complete_task` within a write; `task` as it is under the lock."""
+    text = checked_comment(comment)
     _demand_open(task)
     _demand_mine(task, actor)
     _check_outcome(_outcome(write, task, outcome), text, actor)
@@ -92,8 +110,6 @@ def complete_task(
         outcome=outcome,
     )
     carry_out(write, Complete(visit=task.visit.number, outcome=outcome))
-    write.finish()
-    return task
 
 
 @transaction.atomic(savepoint=False)
@@ -102,16 +118,21 @@ def send_message(request: Request, *, name: Any, key: Any = "", actor: User) -> 
 
     Returns what was told, so that the sender can see which.
     """
+    write = begin_write(request.pk, actor=actor)
+    message(write, name=name, key=key, actor=actor)
+    write.finish()
+    return write.events
+
+
+def message(write: Write, *, name: Any, key: Any = "", actor: User) -> None:
+    """`send_message` within a write."""
     for label, value in (("name", name), ("key", key)):
         if problem := text_problem(value, max_length=200):
             raise InvalidInput({label: [problem]})
-    write = begin_write(request.pk, actor=actor)
     policies.require(actor, Act.SIGNAL, write.request)
     if not write.request.is_open:
         raise TransitionNotAllowed("The request has ended; nothing waits for a message.")
     carry_out(write, Message(name=name, key=key))
-    write.finish()
-    return write.events
 
 
 def _begin(task: Task, actor: User, *, at: datetime | None = None) -> tuple[Write, Task]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from apps.accounts.cast import Cast
 from apps.accounts.models import User
 from apps.core import clock
 from apps.core.errors import NotVisible
@@ -17,17 +18,18 @@ from apps.outbox.models import Note
 from apps.outbox.publish import SYSTEM, NewEvent, publish, write_note
 from apps.requests.enums import Relation
 from apps.requests.models import Request, RequestParticipant
-from apps.sla import services as sla
+from apps.sla.services import Clocks
 from apps.workflows.engine.effects import Effect
 from apps.workflows.engine.planner import current_stage
 from apps.workflows.engine.triggers import Trigger
+from apps.workflows.models import Task
 from apps.workflows.services.running import Passage, resume_run
 
 LOADED = ("stream", "item", "run", "team", "requester", "requested_for")
 SAVED = [
     "data", "assignee", "team", "status", "outcome", "stage", "pins", "selection", "priority", "run", "revision",
     "updated_at", "submitted_at", "held_from", "ended_at", "archive_at", "archived_at", "title", "impact", "urgency",
-    "requested_for",
+    "requested_for", "origin",
 ]  # fmt: skip
 
 
@@ -54,20 +56,35 @@ def is_stale(request: Request) -> bool:
 
 @dataclass(kw_only=True)
 class Write:
-    """One write to one locked request. Services add to it; `finish` writes everything down, each row once."""
+    """One write to one locked request. Services add to it; `finish` writes everything down, each row once.
+
+    A replayed history takes several steps in one write (`go_on`), as the people of its `cast`.
+    """
 
     request: Request
     actor: User | None
     at: datetime
+    cast: Cast | None = None
     events: list[NewEvent] = field(default_factory=list)
     triggers: list[Trigger] = field(default_factory=list)
     openings: list[Effect] = field(default_factory=list)
     participants: set[tuple[str, str]] = field(default_factory=set)
     passage: Passage | None = None
+    tasks: dict[int, Task] = field(default_factory=dict)
+    clocks: Clocks = field(init=False)
+    followed: int = 0
 
     def __post_init__(self) -> None:
         """Time never runs back within a stream, whichever machine's clock wrote last."""
         self.at = max(self.at, self.request.stream.last_at or self.at)
+        self.clocks = Clocks(stream=self.request.stream)
+
+    def go_on(self, at: datetime, *, actor: User | None) -> None:
+        """The next step of the same write, at its own time and in the name of another person."""
+        self._let_clocks_follow()
+        self.at, self.actor = max(self.at, at), actor
+        if self.passage is not None:
+            self.passage.at = self.at
 
     @property
     def actor_name(self) -> str:
@@ -105,13 +122,18 @@ class Write:
             self.passage.save()
             request.run = self.passage.run
             request.stage = current_stage(self.passage.definition, self.passage.marking) or ""
-        self.events += sla.follow(request.stream, self.events)
+        self._let_clocks_follow()
+        self.clocks.save()
         self._save_participants()
         request.updated_at = self.at
         request.revision = request.stream.last_seq + len(self.events)
         request.save(update_fields=SAVED)
         publish({request.stream: self.events})
         return request
+
+    def _let_clocks_follow(self) -> None:
+        self.events += self.clocks.follow(self.events[self.followed :])
+        self.followed = len(self.events)
 
     def _save_participants(self) -> None:
         rows = [
@@ -124,6 +146,6 @@ class Write:
             RequestParticipant.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def begin_write(pk: int, *, actor: User | None, at: datetime | None = None) -> Write:
-    """Locks the request and opens a write to it. `at` is given for imports only."""
-    return Write(request=lock_request(pk), actor=actor, at=at or clock.now())
+def begin_write(pk: int, *, actor: User | None, at: datetime | None = None, cast: Cast | None = None) -> Write:
+    """Locks the request and opens a write to it. `at` and `cast` are given for imports only."""
+    return Write(request=lock_request(pk), actor=actor, at=at or clock.now(), cast=cast)

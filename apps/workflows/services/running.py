@@ -21,16 +21,20 @@ COLUMNS = ["status", "outcome", "ended_at"]
 
 @dataclass(kw_only=True)
 class Passage:
-    """A run on its way through one write: triggers move it in memory, `save` writes run and visits, each row once."""
+    """A run on its way through one write: triggers move it in memory, `save` writes run and visits.
+
+    `known` are the visits that were opened on this way: their rows are known whole. `reached` is the end passed last.
+    """
 
     run: WorkflowRun
     definition: Definition
     marking: Marking
     at: datetime
     visits: dict[int, StepVisit] = field(default_factory=dict)
-    opened: set[int] = field(default_factory=set)
+    known: set[int] = field(default_factory=set)
     changed: set[int] = field(default_factory=set)
     moved: bool = False
+    reached: str | None = None
 
     def move(self, trigger: Trigger, facts: Mapping[str, Any]) -> Plan:
         """Plans the trigger and takes the new marking over. Raises TransitionNotAllowed; then nothing moved."""
@@ -38,26 +42,36 @@ class Passage:
         self.marking, self.moved = planned.marking, True
         for entry in planned.trace:
             self._follow(entry)
+            if entry.kind is TraceKind.PASSED and entry.step and self.definition.step(entry.step).kind == "end":
+                self.reached = entry.step
         return planned
 
     def save(self) -> None:
-        """One UPDATE of the run and one upsert of its visits (ended ones first, so a token never has two open).
+        """Writes the visits that changed, and the run once if it moved."""
+        self.save_visits()
+        if self.moved:
+            self._note_marking()
+            self.run.save(update_fields=["marking", "revision", "outcome", "ended_at"])
 
-        Visits of earlier writes that are begun only now need their `begun_at` set too: a second upsert, for them.
+    def save_visits(self) -> None:
+        """One upsert of the visits that changed (ended ones first, so a token never has two open), for work items that
+        refer to them; a run that is new is inserted first.
+
+        Visits of earlier writes whose `begun_at` was not read must keep it: a second upsert, for them.
         """
-        if not self.moved:
-            return
+        if self.run.pk is None:
+            self._note_marking()
+            self.run.save(force_insert=True)
+        rows = [self.visits[number] for number in sorted(self.changed, key=self._ended_first)]
+        whole = [row for row in rows if row.begun_at or row.number in self.known]
+        self._upsert([row for row in rows if row not in whole], columns=COLUMNS)
+        self._upsert(whole, columns=[*COLUMNS, "begun_at"])
+        self.changed = set()
+
+    def _note_marking(self) -> None:
         self.run.marking = self.marking.to_json()
         self.run.revision += 1
-        if self.run.pk is None:
-            self.run.save(force_insert=True)
-        else:
-            self.run.save(update_fields=["marking", "revision", "outcome", "ended_at"])
-        rows = [self.visits[number] for number in sorted(self.changed, key=self._ended_first)]
-        late = [row for row in rows if row.begun_at and row.number not in self.opened]
-        self._upsert(late, columns=[*COLUMNS, "begun_at"])
-        self._upsert([row for row in rows if row not in late], columns=COLUMNS)
-        self.moved, self.changed, self.opened = False, set(), set()
+        self.moved = False
 
     def _ended_first(self, number: int) -> tuple[bool, int]:
         return self.visits[number].ended_at is None, number
@@ -84,7 +98,7 @@ class Passage:
 
     def _opened(self, entry: TraceEntry) -> None:
         self._visit(entry)
-        self.opened.add(entry.visit or 0)
+        self.known.add(entry.visit or 0)
 
     def _begun(self, entry: TraceEntry) -> None:
         row = self._visit(entry)
