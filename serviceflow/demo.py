@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -12,21 +11,19 @@ from django.db import transaction
 
 from apps.accounts.models import Team, User
 from apps.accounts.services import create_person, create_team
-from apps.calendars.models import BusinessCalendar
-from apps.calendars.services import freeze_calendar
-from apps.core.errors import BrokenDocument
-from apps.requests.forms import check_form
-from apps.requests.models import CatalogItem, FormVersion, Request, SelectionRule
+from apps.requests.models import CatalogItem, Request
 from apps.requests.selectors import tasks_of, waiting_approvals
+from apps.requests.services.catalog import (
+    ensure_calendar,
+    ensure_item,
+    ensure_workflow,
+    freeze_form,
+    freeze_targets,
+)
 from apps.requests.services.comments import add_comment
 from apps.requests.services.decisions import record_decision
-from apps.requests.services.gate import publish_workflow
 from apps.requests.services.lifecycle import Wish, create_request
 from apps.requests.services.work import claim_task
-from apps.sla.models import SlaPolicyVersion
-from apps.sla.targets import check_policy
-from apps.workflows.models import Workflow
-from apps.workflows.services.drafting import create_workflow, save_draft
 
 Say = Callable[[str], None]
 FIXTURES = settings.BASE_DIR / "fixtures"
@@ -49,14 +46,17 @@ def seed(*, say: Say) -> bool:
     people = _people(document)
     _teams(document, people)
     say("the business calendar, forms and SLA targets")
-    _calendar(document["calendar"])
-    _policies(document)
+    ensure_calendar(document["calendar"])
+    for key, form in document["forms"].items():
+        freeze_form(key, form)
+    for key, policy in document["sla"].items():
+        freeze_targets(key, policy)
     say("workflows")
     for path in sorted((FIXTURES / "workflows").glob("*.json")):
-        _workflow(json.loads(path.read_text()))
+        ensure_workflow(json.loads(path.read_text()))
     say("the catalogue")
     for position, entry in enumerate(document["items"]):
-        _item(entry, position)
+        ensure_item({**entry, "position": position, "sla_key": "standard", "time_zone": "Europe/Amsterdam"})
     say("a few requests")
     _requests(people)
     return True
@@ -88,46 +88,6 @@ def _teams(document: Mapping[str, Any], people: Mapping[str, User]) -> list[Team
         )
         for entry in document["teams"]
     ]
-
-
-def _calendar(entry: Mapping[str, Any]) -> None:
-    fields = {key: entry[key] for key in ("key", "name", "time_zone", "country", "week")}
-    calendar = BusinessCalendar.objects.create(**fields)
-    for day, name in entry["holidays"].items():
-        calendar.holidays.create(date=date.fromisoformat(day), name=name)
-    freeze_calendar(calendar)
-
-
-def _policies(document: Mapping[str, Any]) -> None:
-    for key, form in document["forms"].items():
-        _refuse(check_form(form))
-        FormVersion.freeze(key, form)
-    for key, policy in document["sla"].items():
-        _refuse(check_policy(policy))
-        SlaPolicyVersion.freeze(key, policy)
-
-
-def _refuse(problems: Mapping[str, list[str]]) -> None:
-    if problems:
-        raise BrokenDocument(problems)
-
-
-def _workflow(document: dict[str, Any]) -> None:
-    workflow = create_workflow(document["workflow"], name=document["name"])
-    save_draft(workflow, document=document, actor=None)
-    publish_workflow(workflow, actor=None)
-
-
-def _item(entry: Mapping[str, Any], position: int) -> None:
-    fields = {key: entry[key] for key in ("slug", "name", "category", "icon", "form_key", "summary")}
-    if "archive_after_seconds" in entry:
-        fields["archive_after"] = timedelta(seconds=entry["archive_after_seconds"])
-    if "reopen_days" in entry:
-        fields["reopen_days"] = entry["reopen_days"]
-    item = CatalogItem.objects.create(position=position, sla_key="standard", time_zone="Europe/Amsterdam", **fields)
-    for order, rule in enumerate(entry["rules"], 1):
-        workflow = Workflow.objects.get(key=rule["workflow"])
-        SelectionRule.objects.create(item=item, order=order, name=rule["name"], guard=rule["guard"], workflow=workflow)
 
 
 def _requests(people: Mapping[str, User]) -> None:

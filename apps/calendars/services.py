@@ -25,17 +25,19 @@ def country_holidays(country: str, *, years: range) -> dict[str, str]:
     return {day.isoformat(): name for day, name in sorted(found.items())}
 
 
-def document_of(calendar: BusinessCalendar, *, today: date) -> dict[str, Any]:
-    """The calendar's document: a country's holidays from ten years back to ten ahead, and its own dates."""
-    years = range(today.year - YEARS_BACK, today.year + YEARS_AHEAD + 1)
+def document_of(calendar: BusinessCalendar, *, today: date, from_year: int | None = None) -> dict[str, Any]:
+    """The calendar's document: a country's holidays from ten years back (or that year) to ten ahead, and its dates."""
+    years = range(from_year or today.year - YEARS_BACK, today.year + YEARS_AHEAD + 1)
     days = country_holidays(calendar.country, years=years) if calendar.country else {}
     days |= {holiday.date.isoformat(): holiday.name for holiday in calendar.holidays.all()}
     return {"time_zone": calendar.time_zone, "week": calendar.week, "holidays": dict(sorted(days.items()))}
 
 
 @transaction.atomic
-def freeze_calendar(calendar: BusinessCalendar, *, created_by: str = "") -> CalendarVersion:
+def freeze_calendar(
+    calendar: BusinessCalendar, *, created_by: str = "", from_year: int | None = None
+) -> CalendarVersion:
     """The next version of the calendar, or the newest one if nothing changed. Raises InvalidInput naming the field."""
-    document = document_of(calendar, today=clock.now().date())
+    document = document_of(calendar, today=clock.now().date(), from_year=from_year)
     Calendar.from_document(document)
     return CalendarVersion.freeze(calendar.key, document, created_by=created_by)

@@ -17,7 +17,7 @@ def notify_of(delivery: Delivery) -> None:
     Runs in the transaction that marks the delivery done, so each person is told once. Imported history tells nobody.
     """
     event = delivery.event
-    request = Request.objects.select_related("team").filter(pk=event.stream_id).exclude(origin="import").first()
+    request = Request.objects.select_related("team").filter(pk=event.stream_id).first()
     if request is None:
         return
     kind, people = readers_of(event, request)

@@ -63,7 +63,8 @@ def publish(batches: Mapping[Stream, Sequence[NewEvent]]) -> list[Event]:
     """Writes the events of locked streams: `seq` without gap, hashes chained, one INSERT, one UPDATE of the streams.
 
     `at` never decreases within a stream: an earlier one is lifted to the one before it. An event type that the
-    subscribers table does not know is refused. After the commit the relay is woken. Returns the events in order.
+    subscribers table does not know is refused. After the commit the relay is woken, unless the streams are quiet.
+    Returns the events in order.
     """
     require_transaction()
     require_known_types(event.type for events in batches.values() for event in events)
@@ -73,7 +74,8 @@ def publish(batches: Mapping[Stream, Sequence[NewEvent]]) -> list[Event]:
         return []
     Event.objects.bulk_create(rows)
     _save_heads([stream for stream, events in batches.items() if events])
-    wake_after_commit()
+    if any(row.seq > row.stream.quiet_until for row in rows):
+        wake_after_commit()
     return rows
 
 

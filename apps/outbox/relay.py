@@ -69,12 +69,14 @@ def run_relay(*, rounds: int = 200) -> Round:
 def place_events() -> int:
     """Gives up to 500 committed events their positions, without gap, and one delivery per subscriber; the sequencer.
 
+    Events of a quiet time (`Stream.quiet_until`) get a position and no delivery.
+
     Only one transaction at a time places (advisory lock; another call returns 0 at once). An event that commits late
     gets a later position, so a reader who polls by position sees it. Within a stream the order is that of `seq`.
     """
     if not try_advisory_lock("outbox.sequencer"):
         return 0
-    events = list(Event.objects.filter(position__isnull=True).order_by("id")[:BATCH])
+    events = list(Event.objects.filter(position__isnull=True).select_related("stream").order_by("id")[:BATCH])
     if not events:
         return 0
     head = _feed_head()
@@ -83,10 +85,12 @@ def place_events() -> int:
         event.position = head.position
     Event.objects.bulk_update(events, ["position"])
     head.save(update_fields=["position"])
-    Delivery.objects.bulk_create(
-        [_delivery(event, name) for event in events for name in table().by_type.get(event.type, ())]
-    )
+    Delivery.objects.bulk_create([_delivery(event, name) for event in events for name in _subscribers_of(event)])
     return len(events)
+
+
+def _subscribers_of(event: Event) -> tuple[str, ...]:
+    return table().by_type.get(event.type, ()) if event.seq > event.stream.quiet_until else ()
 
 
 def _feed_head() -> FeedHead:

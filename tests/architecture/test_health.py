@@ -50,7 +50,7 @@ def test_it_is_ready_when_everything_is_there(client):
 
 
 def test_a_missing_migration_is_said(client):
-    MigrationRecorder(connection).record_unapplied("outbox", "0002_events_are_final")
+    MigrationRecorder(connection).record_unapplied("outbox", "0003_quiet_streams")
     assert checks(client, 503) == {**FINE, "migrations": "not migrated"}
 
 

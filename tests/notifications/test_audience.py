@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 from django.core import mail
+from django.db import transaction
 
 from apps.approvals.models import Approval
+from apps.core import clock
 from apps.notifications.models import Notification
 from apps.notifications.render import SUBJECTS, render
 from apps.notifications.selectors import notifications_of, unread_count
@@ -18,7 +20,7 @@ from apps.requests.models import Request
 from apps.requests.selectors import tasks_of
 from apps.requests.services.comments import add_comment
 from apps.requests.services.decisions import record_decision
-from apps.requests.services.lifecycle import cancel_request, hold_request, reopen_request
+from apps.requests.services.lifecycle import Wish, cancel_request, create, hold_request, reopen_request
 from apps.requests.services.work import claim_task, complete_task
 from apps.requests.sweeps import run_sweeps
 from tests.factories import line_document, make_item, make_person, make_request, make_workflow
@@ -145,8 +147,10 @@ def test_an_incident_is_told_to_the_administrators(world):
 
 
 def test_imported_history_tells_nobody(world):
-    request = make_request(world.item, world.requester)
-    Request.objects.filter(pk=request.pk).update(origin="import")
+    with transaction.atomic():
+        wish = Wish(title="Past", data={"reason": "It was needed"})
+        at = clock.now()
+        create(world.item, wish, actor=world.requester, submit=True, origin="import", quiet=True, at=at).finish()
     decide("approve", world)
     run_relay()
     assert (Notification.objects.count(), len(mail.outbox)) == (0, 0)

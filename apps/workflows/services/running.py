@@ -32,6 +32,7 @@ class Passage:
     at: datetime
     visits: dict[int, StepVisit] = field(default_factory=dict)
     known: set[int] = field(default_factory=set)
+    opened: set[int] = field(default_factory=set)
     changed: set[int] = field(default_factory=set)
     moved: bool = False
     reached: str | None = None
@@ -57,16 +58,18 @@ class Passage:
         """One upsert of the visits that changed (ended ones first, so a token never has two open), for work items that
         refer to them; a run that is new is inserted first.
 
-        Visits of earlier writes whose `begun_at` was not read must keep it: a second upsert, for them.
+        Visits of earlier writes whose `begun_at` was not read must keep it: where there are such, those that are begun
+        only now take a second upsert.
         """
         if self.run.pk is None:
             self._note_marking()
             self.run.save(force_insert=True)
         rows = [self.visits[number] for number in sorted(self.changed, key=self._ended_first)]
-        whole = [row for row in rows if row.begun_at or row.number in self.known]
-        self._upsert([row for row in rows if row not in whole], columns=COLUMNS)
-        self._upsert(whole, columns=[*COLUMNS, "begun_at"])
-        self.changed = set()
+        whole = all(row.begun_at or row.number in self.known for row in rows)
+        begun = rows if whole else [row for row in rows if row.begun_at and row.number not in self.opened]
+        self._upsert(begun, columns=[*COLUMNS, "begun_at"])
+        self._upsert([row for row in rows if row not in begun], columns=COLUMNS)
+        self.changed, self.opened = set(), set()
 
     def _note_marking(self) -> None:
         self.run.marking = self.marking.to_json()
@@ -99,6 +102,7 @@ class Passage:
     def _opened(self, entry: TraceEntry) -> None:
         self._visit(entry)
         self.known.add(entry.visit or 0)
+        self.opened.add(entry.visit or 0)
 
     def _begun(self, entry: TraceEntry) -> None:
         row = self._visit(entry)

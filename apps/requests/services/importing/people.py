@@ -39,7 +39,7 @@ class Company:
 
     @transaction.atomic
     def gather(self) -> None:
-        """Finds or makes the roles and teams. A team without lead is led by somebody made up: leads may hold requests."""
+        """Finds or makes the roles and teams. A team without lead gets one who is made up: leads may hold requests."""
         ensure_role(Role.ADMINISTRATOR)
         for role in self.mapping.roles.values():
             for name in role.roles:

@@ -75,8 +75,8 @@ class Totals:
 def prepare(path: Path) -> Setting:
     """Reads the mapping, and makes what it needs and is not there yet: roles, teams, calendar, form, workflow, item.
 
-    What is there already is left as it is. All or nothing. Raises BrokenDocument with the problems by place, Conflict if the workflow
-    is published with another document.
+    What is there already is left as it is. All or nothing. Raises BrokenDocument with the problems by place, Conflict
+    if the workflow is there with another document.
     """
     mapping = read_mapping(_json_of(path))
     company = Company(mapping=mapping)
