@@ -19,6 +19,5 @@ def definition_of(version_id: int) -> Definition:
 
 def published_version(workflow_id: int) -> WorkflowVersion | None:
     """The version new requests start on: the newest published one."""
-    return (
-        WorkflowVersion.objects.filter(workflow_id=workflow_id, status=VersionStatus.PUBLISHED).order_by("-n").first()
-    )
+    published = WorkflowVersion.objects.filter(workflow_id=workflow_id, status=VersionStatus.PUBLISHED)
+    return published.select_related("workflow").order_by("-n").first()

@@ -44,7 +44,7 @@ def select_workflow(item: CatalogItem, facts: Mapping[str, Any], *, now: datetim
     failing guard is never a silent no.
     """
     passed_over: list[str] = []
-    for rule in item.rules.select_related("workflow"):
+    for rule in item.rules.all():
         if _applies(rule, facts, now):
             version = published_version(rule.workflow_id)
             if version is None:

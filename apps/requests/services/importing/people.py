@@ -113,13 +113,10 @@ class CaseCast:
     case: str
     people: dict[Figure, User] = field(default_factory=dict)
 
-    def meet(self, figures: Iterable[Figure]) -> None:
-        """Makes sure of these people."""
-        new = dict.fromkeys((self.case, figure) for figure in figures if figure not in self.people)
-        self.people |= {figure: user for (_, figure), user in self.company.meet(new).items()}
-
     def person(self, figure: Figure) -> User:
-        self.meet([figure])
+        """The person, made up if nobody has met them yet."""
+        if figure not in self.people:
+            self.people[figure] = self.company.meet([(self.case, figure)])[self.case, figure]
         return self.people[figure]
 
     def holders(self, role: str) -> list[User] | None:

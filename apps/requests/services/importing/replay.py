@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from apps.accounts.models import User
 from apps.core.errors import DomainError, InvalidInput, TransitionNotAllowed
@@ -72,26 +72,40 @@ class Refused(Exception):
         self.reason = reason
 
 
-def replay(case: Case, *, mapping: LogMapping, item: CatalogItem, cast: CaseCast) -> tuple[Result, int]:
+def replay(case: Case, *, mapping: LogMapping, item: CatalogItem, cast: CaseCast, known: bool) -> tuple[Result, int]:
     """Replays what was not replayed before; the result, and how many steps were taken now.
 
     Each commit holds at most 200 steps and what they led to, `ImportedCase` included, so an interrupted import goes on
-    where it stopped. A case that was refused before, or was handed over to live operation, stays as it is.
+    where it stopped. `known` says whether it was begun before: if another import begins it at this very moment, the
+    database refuses the second, which then goes on behind the first. A case that was refused before, or was handed
+    over to live operation, stays as it is.
     """
     taken = 0
     while True:
-        result, more = _some_steps(case, mapping, item, cast)
-        taken += more
+        try:
+            result, more = _some_steps(case, mapping, item, cast, known=known)
+        except IntegrityError:
+            if known or not _is_noted(mapping.source, case.name):
+                raise
+            known = True
+            continue
+        known, taken = True, taken + more
         if not more or result.reason or result.accepted == len(case.steps):
             return result, taken
 
 
-def _some_steps(case: Case, mapping: LogMapping, item: CatalogItem, cast: CaseCast) -> tuple[Result, int]:
+def _is_noted(source: str, case: str) -> bool:
+    return ImportedCase.objects.filter(source=source, case=case).exists()
+
+
+def _some_steps(
+    case: Case, mapping: LogMapping, item: CatalogItem, cast: CaseCast, *, known: bool
+) -> tuple[Result, int]:
     most, refusal = STEPS_TOGETHER, None
     while True:
         try:
             with transaction.atomic():
-                return _Passage(case=case, mapping=mapping, item=item, cast=cast).take(most, refusal)
+                return _Passage(case=case, mapping=mapping, item=item, cast=cast).take(most, refusal, known=known)
         except Refused as refused:
             most, refusal = refused.place, refused
 
@@ -106,9 +120,9 @@ class _Passage:
     cast: CaseCast
     write: Write | None = None
 
-    def take(self, most: int, refusal: Refused | None) -> tuple[Result, int]:
+    def take(self, most: int, refusal: Refused | None, *, known: bool) -> tuple[Result, int]:
         """Takes up to `most` steps that were not taken before, and notes the refusal of the one after them."""
-        row = self._locked_row()
+        row = self._locked_row() if known else None
         before = row.accepted if row else 0
         if row and (row.reason or row.request.origin != IMPORT):
             return result_of(row), 0

@@ -119,9 +119,11 @@ def _replay_batch(
     batch: list[StagedCase], setting: Setting, *, say: Callable[[str], None], strict: bool
 ) -> Iterator[tuple[Result, int, int]]:
     read = {staged.case: _case_of(staged, setting, say=say, strict=strict) for staged in batch}
-    done = _finished(setting.mapping.source, read)
+    known = _known(setting.mapping.source, read)
+    done = {name: result_of(row) for name, row in known.items() if _is_finished(row, read[name])}
     new = {name: _figures(case) for name, case in read.items() if isinstance(case, Case) and name not in done}
     casts = setting.company.casts(new)
+    item = CatalogItem.objects.prefetch_related("audience", "rules__workflow").get(pk=setting.item.pk)
     for staged in batch:
         case = read[staged.case]
         if isinstance(case, str):
@@ -129,14 +131,15 @@ def _replay_batch(
         elif staged.case in done:
             yield done[staged.case], 0, len(staged.lines)
         else:
-            result, taken = replay(case, mapping=setting.mapping, item=setting.item, cast=casts[staged.case])
+            cast, is_known = casts[staged.case], staged.case in known
+            result, taken = replay(case, mapping=setting.mapping, item=item, cast=cast, known=is_known)
             yield result, taken, len(staged.lines)
 
 
-def _finished(source: str, cases: Mapping[str, Case | str]) -> dict[str, Result]:
-    """Those of the cases of which nothing is left to replay."""
-    rows = ImportedCase.objects.filter(source=source, case__in=cases).select_related("request")
-    return {row.case: result_of(row) for row in rows if _is_finished(row, cases[row.case])}
+def _known(source: str, cases: Iterable[str]) -> dict[str, ImportedCase]:
+    """What was noted of those cases that were begun before."""
+    rows = ImportedCase.objects.filter(source=source, case__in=list(cases)).select_related("request")
+    return {row.case: row for row in rows}
 
 
 def _is_finished(row: ImportedCase, case: Case | str) -> bool:
