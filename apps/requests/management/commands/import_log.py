@@ -80,10 +80,10 @@ class Command(BaseCommand):
     def _say(self, text: str) -> None:
         """Names the first mistakes one by one; all of them are counted."""
         self.named += 1
-        if self.named <= MOST_NAMED:
-            tqdm.write(text, file=sys.stderr)
-        elif self.named == MOST_NAMED + 1:
-            tqdm.write("further ones are only counted (--out has the reason of every case)", file=sys.stderr)
+        further = "further ones are only counted (--out has the reason of every case)"
+        if self.named <= MOST_NAMED + 1:
+            with tqdm.external_write_mode(file=sys.stderr):
+                self.stderr.write(text if self.named <= MOST_NAMED else further)
 
     def _report(self, totals: Totals, *, seconds: float, as_json: bool) -> None:
         report = {
