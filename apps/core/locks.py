@@ -32,7 +32,18 @@ def try_advisory_lock(name: str) -> bool:
     require_transaction()
     if connection.vendor != "postgresql":
         return True
-    key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [key])
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_key_of(name)])
         return bool(cursor.fetchone()[0])
+
+
+def advisory_lock(name: str) -> None:
+    """Waits until this transaction is the only one that holds the named lock; it ends with the transaction."""
+    require_transaction()
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_key_of(name)])
+
+
+def _key_of(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)

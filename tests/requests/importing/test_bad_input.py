@@ -138,7 +138,10 @@ BAD_MAPPINGS: dict[str, tuple[dict[str, Any], str]] = {
         },
         "item/form/fields/0: x: the type 'colour'",
     ),
-    "workflow": ({"workflow": {"format": 1, "workflow": "ladder", "name": "L", "steps": [], "transitions": []}}, "steps"),
+    "workflow": (
+        {"workflow": {"format": 1, "workflow": "ladder", "name": "L", "steps": [], "transitions": []}},
+        "steps",
+    ),
 }
 
 
@@ -157,7 +160,10 @@ def test_a_wrong_mapping_is_refused_by_its_key_and_leaves_nothing_behind(desk, c
 @pytest.mark.parametrize(
     ("way", "told"),
     [
-        ({"at": "chekc", "complete": {"outcome": "ok"}}, "activities/Checked/do/0/at: the workflow has no step 'chekc'."),
+        (
+            {"at": "chekc", "complete": {"outcome": "ok"}},
+            "activities/Checked/do/0/at: the workflow has no step 'chekc'.",
+        ),
         ({"complete": {"outcome": "fine"}}, "activities/Checked/do/0/complete/outcome: no task has an outcome 'fine'"),
         ({"at": "check", "decide": {"verdict": "approve"}}, "none of these steps is of kind 'approval'"),
     ],

@@ -14,6 +14,7 @@ from typing import Any
 from django.db import transaction
 
 from apps.core.errors import BrokenDocument, DomainError
+from apps.core.locks import advisory_lock
 from apps.core.text import text_problem
 from apps.requests.enums import IMPORT
 from apps.requests.eventlog.mapping import LogMapping, dangling, read_mapping
@@ -79,6 +80,7 @@ def prepare(path: Path) -> Setting:
     if the workflow is there with another document.
     """
     mapping = read_mapping(_json_of(path))
+    advisory_lock("import.prepare")
     company = Company(mapping=mapping)
     company.gather()
     if mapping.workflow is not None:

@@ -1,0 +1,197 @@
+"""Whole logs: each case ends where its last accepted line left it, refusals are real, and everything reads back.
+
+What is expected comes from a naive reference that knows the process as a table of (state, activity) -> state.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import importlib.util
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from apps.outbox.models import Event
+from apps.requests.models import Request
+from apps.sla.models import SlaClock
+from tests.conftest import SHARED_DATA
+from tests.factories import PASSWORD, make_person
+from tests.requests.importing.logs import HISTORY, Outcome, import_log, steady
+
+pytestmark = [pytest.mark.django_db, pytest.mark.timeout(900)]
+GENERATED = HISTORY / "declarations.csv.gz"
+Table = Mapping[tuple[str, str], str]
+Told = tuple[datetime, str, str]
+
+needs_shared = pytest.mark.skipif(
+    not SHARED_DATA.exists(), reason=f"NOT RUN: needs the real logs in {SHARED_DATA.parent.name}/{SHARED_DATA.name}"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """What the reference says of a case: the accepted lines, where they lead, and where it breaks off."""
+
+    accepted: list[Told]
+    state: str
+    broken_at: str | None
+
+
+def cases_of(log: Path, *, limit: int | None = None) -> dict[str, list[Told]]:
+    """The lines of each case by time, then by place in the file: when, activity, role."""
+    found: dict[str, list[Told]] = defaultdict(list)
+    with gzip.open(log, "rt", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if row["case_id"] in found or limit is None or len(found) < limit:
+                at = datetime.fromisoformat(row["timestamp"])
+                found[row["case_id"]].append((at, row["activity"], row.get("role", "agent")))
+    return {case: sorted(lines, key=lambda line: line[0]) for case, lines in found.items()}
+
+
+def walk(lines: list[Told], table: Table) -> Expected:
+    state, accepted = "new", []
+    for line in lines:
+        following = table.get((state, line[1]))
+        if following is None:
+            return Expected(accepted=accepted, state=state, broken_at=f"{line[1]} is not possible at {state}")
+        state = following
+        accepted.append(line)
+    return Expected(accepted=accepted, state=state, broken_at=None)
+
+
+def script() -> ModuleType:
+    """The script that made up the log."""
+    path = settings.BASE_DIR / "scripts" / "generate_log.py"
+    spec = importlib.util.spec_from_file_location("generate_log", path)
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+def generated_table() -> Table:
+    steps = [(place, way) for place, ways in script().PROCESS.items() for way in ways if way[1]]
+    return {(place, named(activity)): leads_to for place, (_, activity, leads_to, _) in steps}
+
+
+def real_table() -> Table:
+    model: Any = json.loads((SHARED_DATA / "replay_model.json").read_text())
+    states = {state: state.lower() for state in model["states"]} | {"SUB": "sub"}
+    return {(states[t["from"]], named(t["event"])): states[t["to"]] for t in model["transitions"]}
+
+
+def named(event: str) -> str:
+    return f"Declaration {event}" if " by " in event else event
+
+
+def read_events(request: Request) -> list[Told]:
+    events = Event.objects.filter(stream_id=request.pk).order_by("seq")
+    return [(event.at, event.data["activity"], event.role) for event in events if "activity" in event.data]
+
+
+def read_through_the_api(client: Client, number: str) -> list[Told]:
+    events = client.get(f"/api/v1/requests/{number}/events/?page_size=200").json()["results"]
+    own = [event for event in events if "activity" in event["data"]]
+    return [(datetime.fromisoformat(event["at"]), event["data"]["activity"], event["role"]) for event in own]
+
+
+def check(outcome: Outcome, lines: Mapping[str, list[Told]], table: Table) -> Counter[str]:
+    """Every case against the reference; returns the refusals that the reference counts."""
+    broken: Counter[str] = Counter()
+    requests = {request.number: request for request in Request.objects.filter(origin="import")}
+    for row in outcome.table:
+        expected = walk(lines[row["case_id"]], table)
+        assert (row["step"] or row["status"], int(row["accepted"]), row["reason"] or None) == (
+            expected.state,
+            len(expected.accepted),
+            expected.broken_at,
+        ), row
+        assert read_events(requests[row["number"]]) == expected.accepted, row
+        broken.update([expected.broken_at] if expected.broken_at else [])
+    assert [row["case_id"] for row in outcome.table] == list(lines)
+    assert outcome.report["refused"] == broken
+    assert outcome.report["accepted"] == sum(int(row["accepted"]) for row in outcome.table)
+    return broken
+
+
+def api_client() -> Client:
+    make_person("auditor", roles=["auditor"])
+    client = Client()
+    body = {"username": "auditor", "password": PASSWORD}
+    token = client.post("/api/v1/auth/token/", body, content_type="application/json").json()["access"]
+    return Client(headers={"authorization": f"Bearer {token}"})
+
+
+def import_declarations(log: Path, folder: Path, **options: Any) -> Outcome:
+    return import_log(log, HISTORY / "declarations.mapping.json", table=folder / "cases.csv", **options)
+
+
+@pytest.fixture
+def clocks_sum_up() -> Iterator[None]:
+    """After the test every clock that was stopped is met or breached, never both, never in the future."""
+    yield
+    for row in SlaClock.objects.exclude(stopped_at=None):
+        assert row.status in ("met", "breached", "void")
+        assert (row.breached_at is not None) == (row.status == "breached")
+
+
+def test_the_generated_log_is_what_its_script_writes():
+    made_up = script()
+    lines = list(made_up.lines(made_up.random.Random(made_up.SEED)))
+    with gzip.open(GENERATED, "rt") as file:
+        assert list(csv.reader(file)) == [list(made_up.HEADER), *map(list, lines)]
+
+
+@pytest.mark.sqlite
+def test_the_generated_log_ends_where_its_process_says(tmp_path, clocks_sum_up):
+    outcome = import_declarations(GENERATED, tmp_path, limit=120)
+    broken = check(outcome, cases_of(GENERATED, limit=120), generated_table())
+    assert sum(broken.values()) >= 5, "the log should break some rules"
+
+
+def test_imported_events_read_back_through_the_api_in_order_time_and_role(tmp_path):
+    outcome = import_declarations(GENERATED, tmp_path, limit=25)
+    lines, table, client = cases_of(GENERATED, limit=25), generated_table(), api_client()
+    for row in outcome.table:
+        assert read_through_the_api(client, row["number"]) == walk(lines[row["case_id"]], table).accepted
+
+
+@needs_shared
+@pytest.mark.long
+def test_the_real_declarations_end_where_the_replay_model_says(tmp_path, clocks_sum_up):
+    log = SHARED_DATA / "bpic2020_domestic.csv.gz"
+    outcome = import_declarations(log, tmp_path, limit=1500)
+    check(outcome, cases_of(log, limit=1500), real_table())
+    assert steady(outcome.report)["refused"] == {
+        "Declaration REJECTED by EMPLOYEE is not possible at sub": 1,
+        "Request Payment is not possible at draft": 1,
+        "Declaration REJECTED by MISSING is not possible at payreq": 1,
+    }
+
+
+@needs_shared
+@pytest.mark.long
+def test_the_real_help_desk_pauses_while_it_waits_and_takes_work_back(tmp_path, clocks_sum_up):
+    log = SHARED_DATA / "helpdesk_italy.csv.gz"
+    mapping = HISTORY / "helpdesk.mapping.json"
+    outcome = import_log(log, mapping, table=tmp_path / "cases.csv", limit=1000)
+    lines = cases_of(log, limit=1000)
+    for row in outcome.table:
+        told = read_events(Request.objects.get(number=row["number"])) if row["number"] else []
+        assert told == lines[row["case_id"]][: int(row["accepted"])], row
+    unrefused = [row for row in outcome.table if not row["reason"]]
+    assert all(int(row["accepted"]) == len(lines[row["case_id"]]) for row in unrefused)
+    assert len(unrefused) >= 990
+    waiting = [row for row in unrefused if lines[row["case_id"]][-1][1] == "Wait"]
+    assert {row["status"] for row in waiting} == {"on_hold"}
+    paused = Event.objects.filter(type="sla.paused").count()
+    assert paused >= sum(activity == "Wait" for case in lines.values() for _, activity, _ in case) // 2
