@@ -11,6 +11,7 @@ from django.db import transaction
 
 from apps.accounts.models import Team, User
 from apps.accounts.services import create_person, create_team
+from apps.requests.eventlog.staging import Staging
 from apps.requests.models import CatalogItem, Request
 from apps.requests.selectors import tasks_of, waiting_approvals
 from apps.requests.services.catalog import (
@@ -22,6 +23,7 @@ from apps.requests.services.catalog import (
 )
 from apps.requests.services.comments import add_comment
 from apps.requests.services.decisions import record_decision
+from apps.requests.services.importing.run import prepare, replay_cases, stage
 from apps.requests.services.lifecycle import Wish, create_request
 from apps.requests.services.work import claim_task
 
@@ -37,8 +39,11 @@ def demo_document() -> dict[str, Any]:
 
 
 @transaction.atomic
-def seed(*, say: Say) -> bool:
-    """Writes the organisation and a few requests, all or nothing; False if it is already there."""
+def seed(*, say: Say, history: int = 0) -> bool:
+    """Writes the organisation and a few requests, all or nothing; False if it is already there.
+
+    `history` is how many cases of the generated log of expense declarations are imported before them.
+    """
     if CatalogItem.objects.filter(slug="laptop").exists():
         return False
     document = demo_document()
@@ -57,6 +62,9 @@ def seed(*, say: Say) -> bool:
     say("the catalogue")
     for position, entry in enumerate(document["items"]):
         ensure_item({**entry, "position": position, "sla_key": "standard", "time_zone": "Europe/Amsterdam"})
+    if history:
+        say(f"the history of {history} expense declarations")
+        _history(history)
     say("a few requests")
     _requests(people)
     return True
@@ -88,6 +96,15 @@ def _teams(document: Mapping[str, Any], people: Mapping[str, User]) -> list[Team
         )
         for entry in document["teams"]
     ]
+
+
+def _history(cases: int) -> None:
+    folder = FIXTURES / "history"
+    setting = prepare(folder / "declarations.mapping.json")
+    with Staging() as staging:
+        stage(folder / "declarations.csv.gz", setting, staging, say=print, strict=True)
+        for _ in replay_cases(staging, setting, limit=cases, say=print, strict=True):
+            pass
 
 
 def _requests(people: Mapping[str, User]) -> None:

@@ -9,6 +9,7 @@ import csv
 import gzip
 import importlib.util
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,7 +29,8 @@ from tests.conftest import SHARED_DATA
 from tests.factories import PASSWORD, make_person
 from tests.requests.importing.logs import HISTORY, Outcome, import_log, steady
 
-pytestmark = [pytest.mark.django_db, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.django_db, pytest.mark.timeout(3600)]
+FULL_SIZE = bool(os.environ.get("FULL_SIZE"))  # `make full-import`: the whole of the real logs
 GENERATED = HISTORY / "declarations.csv.gz"
 Table = Mapping[tuple[str, str], str]
 Told = tuple[datetime, str, str]
@@ -169,13 +171,17 @@ def test_imported_events_read_back_through_the_api_in_order_time_and_role(tmp_pa
 @pytest.mark.long
 def test_the_real_declarations_end_where_the_replay_model_says(tmp_path, clocks_sum_up):
     log = SHARED_DATA / "bpic2020_domestic.csv.gz"
-    outcome = import_declarations(log, tmp_path, limit=1500)
-    check(outcome, cases_of(log, limit=1500), real_table())
-    assert steady(outcome.report)["refused"] == {
-        "Declaration REJECTED by EMPLOYEE is not possible at sub": 1,
-        "Request Payment is not possible at draft": 1,
-        "Declaration REJECTED by MISSING is not possible at payreq": 1,
-    }
+    limit = None if FULL_SIZE else 800
+    outcome = import_declarations(log, tmp_path, limit=limit)
+    broken = check(outcome, cases_of(log, limit=limit), real_table())
+    print(json.dumps(outcome.report))
+    assert broken["Declaration REJECTED by EMPLOYEE is not possible at sub"] == (7 if FULL_SIZE else 1)
+    assert sum(broken.values()) == (13 if FULL_SIZE else 2)
+    if FULL_SIZE:
+        ends = Counter(row["step"] or row["status"] for row in outcome.table)
+        assert ends == {
+            "paid": 9903, "ret": 282, "draft": 135, "prej": 25, "sub": 7, "payreq": 3, "rej": 1, "fin": 1
+        }  # fmt: skip
 
 
 @needs_shared
@@ -183,14 +189,16 @@ def test_the_real_declarations_end_where_the_replay_model_says(tmp_path, clocks_
 def test_the_real_help_desk_pauses_while_it_waits_and_takes_work_back(tmp_path, clocks_sum_up):
     log = SHARED_DATA / "helpdesk_italy.csv.gz"
     mapping = HISTORY / "helpdesk.mapping.json"
-    outcome = import_log(log, mapping, table=tmp_path / "cases.csv", limit=1000)
-    lines = cases_of(log, limit=1000)
+    limit = None if FULL_SIZE else 600
+    outcome = import_log(log, mapping, table=tmp_path / "cases.csv", limit=limit)
+    lines = cases_of(log, limit=limit)
+    print(json.dumps(outcome.report))
     for row in outcome.table:
         told = read_events(Request.objects.get(number=row["number"])) if row["number"] else []
         assert told == lines[row["case_id"]][: int(row["accepted"])], row
     unrefused = [row for row in outcome.table if not row["reason"]]
     assert all(int(row["accepted"]) == len(lines[row["case_id"]]) for row in unrefused)
-    assert len(unrefused) >= 990
+    assert len(unrefused) >= 0.99 * len(lines)
     waiting = [row for row in unrefused if lines[row["case_id"]][-1][1] == "Wait"]
     assert {row["status"] for row in waiting} == {"on_hold"}
     paused = Event.objects.filter(type="sla.paused").count()
