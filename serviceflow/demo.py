@@ -23,7 +23,8 @@ from apps.requests.services.catalog import (
 )
 from apps.requests.services.comments import add_comment
 from apps.requests.services.decisions import record_decision
-from apps.requests.services.importing.run import prepare, replay_cases, stage
+from apps.requests.services.importing.run import replay_cases, stage
+from apps.requests.services.importing.setting import prepare
 from apps.requests.services.lifecycle import Wish, create_request
 from apps.requests.services.work import claim_task
 

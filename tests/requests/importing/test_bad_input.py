@@ -35,11 +35,11 @@ BAD_LINES = {
     "unknown role": (b"A2,Checked,2024-03-04T09:30:00,SOMEBODY,WIZARD,1", "unknown role 'WIZARD'"),
     "no time": (b"A2,Checked,yesterday,SOMEBODY,CHECKER,1", "the time cannot be read"),
     "empty time": (b"A2,Checked,,SOMEBODY,CHECKER,1", "the time cannot be read"),
-    "too few values": (b"A2,Checked", "2 values, the header has 6"),
-    "too many values": (b"A2,Checked,2024-03-04T09:30:00,SOMEBODY,CHECKER,1,2", "7 values, the header has 6"),
-    "encoding": (b"A2,Checked,2024-03-04T09:30:00,M\xfcller,CHECKER,1", "this is not valid utf-8"),
-    "NUL": (b"A2,Checked,2024-03-04T09:30:00,\0,CHECKER,1", "it holds a NUL character"),
-    "open quote": (b'A2,Checked,2024-03-04T09:30:00,"SOMEBODY,CHECKER,1', "a quote is never closed"),
+    "too few values": (b"A2,Checked", "has 2 values, the header has 6"),
+    "too many values": (b"A2,Checked,2024-03-04T09:30:00,SOMEBODY,CHECKER,1,2", "has 7 values, the header has 6"),
+    "encoding": (b"A2,Checked,2024-03-04T09:30:00,M\xfcller,CHECKER,1", "is not valid utf-8"),
+    "NUL": (b"A2,Checked,2024-03-04T09:30:00,\0,CHECKER,1", "holds a NUL character"),
+    "open quote": (b'A2,Checked,2024-03-04T09:30:00,"SOMEBODY,CHECKER,1', "is no CSV: unexpected end of data"),
 }
 
 
@@ -192,11 +192,11 @@ def test_a_workflow_that_is_live_with_another_document_is_never_replaced(desk):
     ("content", "told"),
     [
         (b"", "is empty"),
-        (b"\n\n", "is empty"),
-        (b"case_id,case_id\n", "the name 'case_id' twice"),
-        (gzip.compress(",".join(HEADER).encode() + b"\nA" * 20_000)[:-9], "breaks off or is damaged"),
-        (b"<log><trace>", "The XML is broken"),
-        (b'<!DOCTYPE l [<!ENTITY a "b">]><log>&a;</log>', "declares entities"),
+        (b"\n\n", "has no header"),
+        (b"case_id,case_id\n", "has two columns named 'case_id'"),
+        (gzip.compress(",".join(HEADER).encode() + b"\nA" * 20_000)[:-9], "breaks off: the compressed data has no end"),
+        (b"<log><trace>", "is no well-formed XML"),
+        (b'<!DOCTYPE l [<!ENTITY a "b">]><log>&a;</log>', "holds a DTD or entities, which are not read"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_said_so(desk, content, told):

@@ -9,6 +9,7 @@ import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from apps.core.errors import DomainError
 from apps.requests.eventlog.staging import Staging
 from apps.requests.services.importing.handover import hand_over
 from apps.requests.services.importing.replay import Result
-from apps.requests.services.importing.run import Setting, Totals, prepare, replay_cases, stage
+from apps.requests.services.importing.run import Totals, replay_cases, stage
+from apps.requests.services.importing.setting import Setting, prepare
 
 OUT = ("case_id", "number", "status", "step", "accepted", "refused_at", "reason")
 MOST_NAMED = 20
@@ -117,7 +119,7 @@ def _told(error: DomainError) -> str:
 
 
 def _row(result: Result) -> tuple[Any, ...]:
-    refused_at = result.refused_at.isoformat() if result.refused_at else ""
+    refused_at = result.refused_at.astimezone(UTC).isoformat() if result.refused_at else ""
     return result.case, result.number, result.status, result.step, result.accepted, refused_at, result.reason
 
 

@@ -26,6 +26,7 @@ from apps.requests.services.writing import Write, begin_write
 from apps.workflows.models import Timer
 
 STEPS_TOGETHER = 200
+LONGEST = 400
 NEW = "new"
 
 
@@ -218,9 +219,9 @@ class _Passage:
             case=self.case.name,
             accepted=accepted,
             status=request.status,
-            step=step_of(self.write) or (row.step if row else ""),
+            step=(step_of(self.write) or (row.step if row else ""))[:LONGEST],
             refused_at=refused_at,
-            reason=reason,
+            reason=reason[:LONGEST],
         )
         noted.save(force_insert=row is None)
         return result_of(noted)
