@@ -37,6 +37,7 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("SLA clocks", "sla.slaclock", "hourglass"),
         ("Timers", "workflows.timer", "alarm"),
         ("Participants", "requests.requestparticipant", "visibility"),
+        ("Imported cases", "requests.importedcase", "history"),
     ),
     "Operations": (
         ("Incidents", "outbox.incident", "warning"),

@@ -22,7 +22,7 @@ from apps.core.models import KeyedVersion
 from apps.notifications.models import Notification
 from apps.outbox.models import Event, Incident, Stream
 from apps.outbox.relay import place_events
-from apps.requests.models import Request
+from apps.requests.models import ImportedCase, Request
 from apps.requests.services.decisions import record_decision
 from apps.requests.services.work import claim_task
 from apps.workflows.models import Task, Timer, WorkflowRun
@@ -45,7 +45,7 @@ SITE = admin.site._registry
 READ_ONLY = [model for model, page in SITE.items() if isinstance(page, ReadOnlyAdmin)]
 RUNTIME = {
     "Stream", "Event", "Note", "Delivery", "Incident", "WorkflowRun", "StepVisit", "Task", "Timer", "Approval",
-    "SlaClock", "Request", "RequestParticipant", "Notification",
+    "SlaClock", "Request", "RequestParticipant", "ImportedCase", "Notification",
 }  # fmt: skip
 
 
@@ -93,6 +93,7 @@ def _rest(run: WorkflowRun, told: int) -> None:
     Timer.objects.create(stream=stream, run=run, visit=9, kind="wait", due_at=now, check_at=now + timedelta(hours=1))
     Incident.objects.create(stream=stream, kind="sweep", key="sla", detail="The sweep failed", opened_at=now)
     Notification.objects.create(user_id=told, event=event, kind="completed", at=now)
+    ImportedCase.objects.create(request=stream.request, source="old", case=str(run.pk), status="submitted")
 
 
 def test_every_page_opens_for_a_superuser(client: Client) -> None:

@@ -27,7 +27,7 @@ from apps.requests.models import Request
 from apps.sla.models import SlaClock
 from tests.conftest import SHARED_DATA
 from tests.factories import PASSWORD, make_person
-from tests.requests.importing.logs import HISTORY, Outcome, import_log, steady
+from tests.requests.importing.logs import HISTORY, Outcome, import_log
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(3600)]
 FULL_SIZE = bool(os.environ.get("FULL_SIZE"))  # `make full-import`: the whole of the real logs
