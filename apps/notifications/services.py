@@ -14,7 +14,8 @@ from apps.requests.models import Request
 def notify_of(delivery: Delivery) -> None:
     """Writes the notifications of an event, and hands each reader's mail to a delivery of its own.
 
-    Runs in the transaction that marks the delivery done, so each person is told once. Imported history tells nobody.
+    Runs in the transaction that marks the delivery done, so each person is told once. Imported history does not
+    come here: its streams are quiet.
     """
     event = delivery.event
     request = Request.objects.select_related("team").filter(pk=event.stream_id).first()

@@ -16,7 +16,7 @@ from apps.outbox.subscribers import require_known_types
 from apps.outbox.wake import wake_after_commit
 
 SYSTEM = "system"
-QUIET = 2_147_483_647
+QUIET = 2_147_483_647  # for ever, until somebody ends it; the largest a PositiveIntegerField takes
 HEAD = ["last_seq", "last_hash", "last_at"]
 
 
@@ -43,9 +43,12 @@ def new_stream(kind: Stream.Kind, *, quiet: bool = False) -> Stream:
 
 
 def end_quiet(stream: Stream) -> None:
-    """From now on the events of the locked stream are told; those before it never are."""
+    """From now on the events of the locked stream are told; those of its quiet time never are, placed yet or not.
+
+    Does nothing to a stream that is not quiet: what it has told stays told.
+    """
     require_transaction()
-    stream.quiet_until = stream.last_seq
+    stream.quiet_until = min(stream.quiet_until, stream.last_seq)
     stream.save(update_fields=["quiet_until"])
 
 

@@ -13,7 +13,7 @@ from datetime import timedelta
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import DateTimeField, Exists, ExpressionWrapper, F, OuterRef, Q, Value
 from django.db.models.functions import Now
 
@@ -69,10 +69,9 @@ def run_relay(*, rounds: int = 200) -> Round:
 def place_events() -> int:
     """Gives up to 500 committed events their positions, without gap, and one delivery per subscriber; the sequencer.
 
-    Events of a quiet time (`Stream.quiet_until`) get a position and no delivery.
-
     Only one transaction at a time places (advisory lock; another call returns 0 at once). An event that commits late
     gets a later position, so a reader who polls by position sees it. Within a stream the order is that of `seq`.
+    Events of a quiet time (`Stream.quiet_until`) get a position and no delivery.
     """
     if not try_advisory_lock("outbox.sequencer"):
         return 0
@@ -83,10 +82,21 @@ def place_events() -> int:
     for event in events:
         head.position += 1
         event.position = head.position
-    Event.objects.bulk_update(events, ["position"])
+    _save_positions(events)
     head.save(update_fields=["position"])
     Delivery.objects.bulk_create([_delivery(event, name) for event in events for name in _subscribers_of(event)])
     return len(events)
+
+
+def _save_positions(events: list[Event]) -> None:
+    """One statement that PostgreSQL and SQLite both know; the CASE of a `bulk_update` takes far longer to build."""
+    rows = ", ".join(["(%s, %s)"] * len(events))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH placed (id, position) AS (VALUES {rows}) UPDATE outbox_event SET position = placed.position"  # noqa: S608 - placeholders only
+            " FROM placed WHERE outbox_event.id = placed.id",
+            [value for event in events for value in (event.pk, event.position)],
+        )
 
 
 def _subscribers_of(event: Event) -> tuple[str, ...]:
