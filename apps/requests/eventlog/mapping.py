@@ -127,13 +127,21 @@ def dangling(mapping: LogMapping, definition: Definition) -> dict[str, str]:
 
 
 def fill(value: Any, row: Mapping[str, str]) -> Any:
-    """The value with every `{column}` replaced; what comes out as an empty text is left out of objects."""
+    """The value with every `{column}` replaced. What comes out empty is left out of objects: a text, and an object
+    within another of which every text that names a column came out empty (an amount without its number).
+    """
     if isinstance(value, str):
         return PLACEHOLDER.sub(lambda match: row.get(match[1], ""), value)
     if isinstance(value, Mapping):
-        filled = {key: fill(one, row) for key, one in value.items()}
+        filled = {key: fill(one, row) for key, one in value.items() if not _is_empty(one, row)}
         return {key: one for key, one in filled.items() if one not in ("", {})}
     return [fill(one, row) for one in value] if isinstance(value, list) else value
+
+
+def _is_empty(value: Any, row: Mapping[str, str]) -> bool:
+    texts = [one for one in value.values() if isinstance(one, str)] if isinstance(value, Mapping) else []
+    filled = [fill(text, row) for text in texts if PLACEHOLDER.search(text)]
+    return bool(filled) and not any(filled)
 
 
 def _place(error: ValidationError) -> str:

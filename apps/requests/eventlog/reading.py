@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self, cast
 
 from apps.requests.eventlog.csv_log import CsvLog
-from apps.requests.eventlog.lines import Line, UnreadableLog, naming, unreadable
+from apps.requests.eventlog.lines import Line, UnreadableLog, naming
 from apps.requests.eventlog.xes_log import XesLog
 
 __all__ = ["Line", "LogFile", "UnreadableLog", "open_log"]
@@ -78,7 +78,7 @@ def _unpacked(raw: io.BufferedReader, files: ExitStack) -> io.BufferedReader:
 
 
 def _is_xml(stream: io.BufferedReader) -> bool:
-    """Whether the first character that is not blank opens a tag. Raises UnreadableLog if there is nothing at all."""
+    """Whether the first character that is not blank opens a tag."""
     start = stream.peek(BUFFER)
     if start.startswith(WIDE_MARKS):
         return start.decode("utf-16", errors="ignore").lstrip().startswith("<")

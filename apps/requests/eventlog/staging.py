@@ -76,9 +76,7 @@ class Staging:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._database.close()
 
-    def add(
-        self, *, case: str, at: datetime | None, line: int, values: Mapping[str, str], problem: str = ""
-    ) -> None:
+    def add(self, *, case: str, at: datetime | None, line: int, values: Mapping[str, str], problem: str = "") -> None:
         """Takes a line in. `at` is aware."""
         rest = json.dumps([at.isoformat() if at else None, values, problem])
         self._batch.append((case.encode("utf-8", "surrogatepass"), _instant(at), line, rest))

@@ -34,6 +34,12 @@ def test_a_text_is_filled_from_the_line_and_what_comes_out_empty_is_left_out():
     assert fill(wanted, row) == {"x": "1-2", "n": 5, "l": ["1", 1]}
 
 
+def test_an_amount_whose_number_is_missing_is_left_out_with_its_currency():
+    wanted = {"title": "{a}", "data": {"amount": {"amount": "{a}", "currency": "EUR"}, "kept": {"currency": "EUR"}}}
+    assert fill(wanted, {"a": ""}) == {"data": {"kept": {"currency": "EUR"}}}
+    assert fill(wanted, {"a": "3"})["data"]["amount"] == {"amount": "3", "currency": "EUR"}
+
+
 def test_the_columns_it_needs_are_told_with_the_place_that_names_them():
     assert read_mapping(MAPPING).columns_needed() == {
         "case_id": "columns/case",

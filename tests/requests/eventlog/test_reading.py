@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -212,9 +213,7 @@ def test_an_empty_gzip_is_an_empty_log(write):
 def test_an_encoding_or_delimiter_that_cannot_be_is_refused(write):
     path = write(PLAIN)
     assert why(path, encoding="utf-9") == "There is no encoding 'utf-9'."
-    assert why(path, encoding="utf-16") == (
-        "The encoding 'utf-16' cannot be read line by line; save the log as UTF-8."
-    )
+    assert why(path, encoding="utf-16") == "The encoding 'utf-16' cannot be read line by line; save the log as UTF-8."
     assert why(path, delimiter='"') == "'\"' cannot be a delimiter."
     assert why(path, delimiter=", ") == "', ' cannot be a delimiter."
 
@@ -222,12 +221,11 @@ def test_an_encoding_or_delimiter_that_cannot_be_is_refused(write):
 def test_a_gzip_that_breaks_off_gives_its_lines_and_is_then_refused(write):
     many = PLAIN + b"".join(f"{number},Do,{number * 7919 % 100_003}\n".encode() for number in range(50_000))
     path = write(gzip.compress(many)[:-20_000])
-    found = []
-    with open_log(path) as log, pytest.raises(UnreadableLog, match="breaks off"):
-        for line in log.lines():
-            found.append(line)  # noqa: PERF402 - extend would lose what came before the end
-    assert found[:2] == TWO
-    assert 10_000 < len(found) < 50_002
+    with open_log(path) as log:
+        lines = log.lines()
+        assert list(islice(lines, 10_000))[:2] == TWO
+        with pytest.raises(UnreadableLog, match="breaks off"):
+            list(lines)
 
 
 def test_a_damaged_gzip_is_refused(write):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import gzip
 import importlib.util
+import io
 import json
 import os
 from collections import Counter, defaultdict
@@ -20,6 +21,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 from django.test import Client
 
 from apps.outbox.models import Event
@@ -125,6 +127,22 @@ def check(outcome: Outcome, lines: Mapping[str, list[Told]], table: Table) -> Co
     return broken
 
 
+def export(folder: Path, kind: str, *, item: str) -> Path:
+    path = folder / f"export.{kind}"
+    call_command("export_log", format=kind, item=item, out=path, stderr=io.StringIO())
+    return path
+
+
+def exported(path: Path) -> dict[str, list[Told]]:
+    """The lines of an export by case, in the order in which they stand there."""
+    found: dict[str, list[Told]] = defaultdict(list)
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            at = datetime.fromisoformat(row["timestamp"])
+            found[row["case_id"]].append((at, row["activity"], row["role"]))
+    return found
+
+
 def api_client() -> Client:
     make_person("auditor", roles=["auditor"])
     client = Client()
@@ -167,6 +185,32 @@ def test_imported_events_read_back_through_the_api_in_order_time_and_role(tmp_pa
         assert read_through_the_api(client, row["number"]) == walk(lines[row["case_id"]], table).accepted
 
 
+def test_the_export_gives_the_accepted_lines_back_to_the_letter(tmp_path):
+    import_declarations(GENERATED, tmp_path, limit=60)
+    lines, table = cases_of(GENERATED, limit=60), generated_table()
+    path = export(tmp_path, "csv", item="declarations")
+    accepted = {case: walk(told, table).accepted for case, told in lines.items()}
+    assert exported(path) == accepted
+    with gzip.open(GENERATED, "rt") as log:
+        written = [(row["case_id"], row["activity"], row["timestamp"], row["role"]) for row in csv.DictReader(log)]
+    with path.open(newline="") as file:
+        read = [(row["case_id"], row["activity"], row["timestamp"], row["role"]) for row in csv.DictReader(file)]
+    assert [line for line in written if line in set(read)] == read
+
+
+def test_an_export_to_xes_can_be_imported_again_and_comes_to_the_same(tmp_path):
+    first = import_declarations(GENERATED, tmp_path, limit=60)
+    document = json.loads((HISTORY / "declarations.mapping.json").read_text())
+    document["workflow"] = json.loads((HISTORY / "declarations.workflow.json").read_text())
+    mapping = tmp_path / "mapping.json"
+    mapping.write_text(json.dumps({**document, "source": "second"}))
+    log = export(tmp_path, "xes", item="declarations")
+    again = import_log(log, mapping, table=tmp_path / "again.csv", strict=True)
+    assert again.report["refused"] == {}
+    kept = ("case_id", "status", "step", "accepted")
+    assert [[row[key] for key in kept] for row in again.table] == [[row[key] for key in kept] for row in first.table]
+
+
 @needs_shared
 @pytest.mark.long
 def test_the_real_declarations_end_where_the_replay_model_says(tmp_path, clocks_sum_up):
@@ -175,6 +219,8 @@ def test_the_real_declarations_end_where_the_replay_model_says(tmp_path, clocks_
     outcome = import_declarations(log, tmp_path, limit=limit)
     broken = check(outcome, cases_of(log, limit=limit), real_table())
     print(json.dumps(outcome.report))
+    accepted = {case: walk(told, real_table()).accepted for case, told in cases_of(log, limit=limit).items()}
+    assert exported(export(tmp_path, "csv", item="declarations")) == accepted
     assert broken["Declaration REJECTED by EMPLOYEE is not possible at sub"] == (7 if FULL_SIZE else 1)
     assert sum(broken.values()) == (13 if FULL_SIZE else 2)
     if FULL_SIZE:
@@ -196,6 +242,12 @@ def test_the_real_help_desk_pauses_while_it_waits_and_takes_work_back(tmp_path, 
     for row in outcome.table:
         told = read_events(Request.objects.get(number=row["number"])) if row["number"] else []
         assert told == lines[row["case_id"]][: int(row["accepted"])], row
+    given_back = exported(export(tmp_path, "csv", item="help-desk"))
+    assert {case: [line[:2] for line in told] for case, told in given_back.items()} == {
+        row["case_id"]: [line[:2] for line in lines[row["case_id"]][: int(row["accepted"])]]
+        for row in outcome.table
+        if row["number"]
+    }
     unrefused = [row for row in outcome.table if not row["reason"]]
     assert all(int(row["accepted"]) == len(lines[row["case_id"]]) for row in unrefused)
     assert len(unrefused) >= 0.99 * len(lines)
