@@ -57,7 +57,10 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Definition:
-    """A workflow as the engine runs it. Steps and transitions are in document order."""
+    """A workflow as the engine runs it. Steps and transitions are in document order.
+
+    `layout`: where somebody placed the steps in a drawing, the centre by step id, in pixels.
+    """
 
     workflow: str
     name: str
@@ -67,6 +70,7 @@ class Definition:
     steps: tuple[Step, ...]
     transitions: tuple[Transition, ...]
     hash: str
+    layout: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @cached_property
     def start(self) -> Step:

@@ -236,6 +236,7 @@ def _built(document: Mapping[str, Any], policies: Policies) -> Definition:
         steps=tuple(_step(source, policies) for source in document["steps"]),
         transitions=tuple(_transition(index, source) for index, source in enumerate(document["transitions"])),
         hash=document_hash(document),
+        layout=MappingProxyType({step: (float(x), float(y)) for step, (x, y) in document.get("layout", {}).items()}),
     )
 
 
