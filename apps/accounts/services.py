@@ -47,7 +47,7 @@ def ensure_past_people(people: Iterable[PastPerson]) -> dict[str, User]:
     """The people of a history by user name, made where they are missing; at most five statements for all of them.
 
     Those who are made cannot log in and are not active, so that no rule of today finds them. Who is there already
-    keeps everything, but gains the groups. Their `group_ids` and `role_names` are read already.
+    keeps everything, but gains the groups. Their `memberships` are read already.
     """
     wanted = {person.username: person for person in people}
     if not wanted:
@@ -68,19 +68,19 @@ def ensure_past_people(people: Iterable[PastPerson]) -> dict[str, User]:
         [membership(user_id=found[name].pk, group_id=group.pk) for name, one in wanted.items() for group in one.groups],
         ignore_conflicts=True,
     )
-    _read_groups(found.values())
+    _read_memberships(found.values())
     return found
 
 
-def _read_groups(people: Iterable[User]) -> None:
+def _read_memberships(people: Iterable[User]) -> None:
+    """Fills `User.memberships` of all of them by one statement."""
     by_id = {user.pk: user for user in people}
-    groups: dict[int, list[tuple[int, str, bool]]] = {pk: [] for pk in by_id}
+    found: dict[int, list[tuple[int, str, bool]]] = {pk: [] for pk in by_id}
     rows = User.groups.through.objects.filter(user_id__in=by_id)
     for user_id, group_id, name, team_id in rows.values_list("user_id", "group_id", "group__name", "group__team__id"):
-        groups[user_id].append((group_id, name, team_id is not None))
+        found[user_id].append((group_id, name, team_id is not None))
     for pk, user in by_id.items():
-        user.group_ids = frozenset(group for group, _, _ in groups[pk])
-        user.role_names = frozenset(name for _, name, is_team in groups[pk] if not is_team)
+        user.memberships = tuple(found[pk])
 
 
 def ensure_role(name: str) -> Group:

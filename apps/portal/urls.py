@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
-from apps.portal.views import access, catalog, home, inbox, moves, notifications, people, requests
+from apps.portal.views import access, catalog, home, inbox, moves, notifications, people, process, requests
 
 app_name = "portal"
 
@@ -40,6 +40,7 @@ urlpatterns = [
     path("catalog/", catalog.show, name="catalog"),
     path("catalog/<slug:slug>/", catalog.item, name="item"),
     path("people/", people.suggest, name="people"),
+    path("process/", process.show, name="process"),
     path("requests/", requests.show_all, name="requests"),
     path("requests/<number:number>/", requests.show, name="request"),
     path("requests/<number:number>/live/", requests.fragment, name="request_fragment"),

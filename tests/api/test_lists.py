@@ -12,15 +12,15 @@ from tests.factories import line_document, make_item, make_workflow
 
 STATEMENTS = {
     ("rita", "/catalog/"): 3,
-    ("rita", "/requests/"): 4,
-    ("rita", "/requests/{}/events/"): 5,
-    ("rita", "/requests/{}/clocks/"): 5,
-    ("rita", "/requests/{}/tasks/"): 5,
-    ("rita", "/requests/{}/approvals/"): 11,
-    ("rita", "/requests/{}/comments/"): 5,
+    ("rita", "/requests/"): 3,
+    ("rita", "/requests/{}/events/"): 4,
+    ("rita", "/requests/{}/clocks/"): 4,
+    ("rita", "/requests/{}/tasks/"): 4,
+    ("rita", "/requests/{}/approvals/"): 10,
+    ("rita", "/requests/{}/comments/"): 4,
     ("ivo", "/tasks/"): 3,
     ("mia", "/approvals/"): 4,
-    ("rita", "/events/"): 4,
+    ("rita", "/events/"): 3,
     ("rita", "/notifications/"): 2,
 }
 

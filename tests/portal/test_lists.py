@@ -16,8 +16,8 @@ def tell(world: World, request: Request) -> None:
 @pytest.mark.parametrize(
     ("reader", "path", "statements"),
     [
-        ("rita", "/", 13),
-        ("rita", "/requests/", 9),
+        ("rita", "/", 12),
+        ("rita", "/requests/", 8),
         ("mia", "/inbox/", 10),
         ("ivo", "/inbox/", 10),
         ("rita", "/notifications/", 8),

@@ -36,16 +36,22 @@ class User(AbstractUser):
         return self.get_full_name() or self.username
 
     @cached_property
+    def memberships(self) -> tuple[tuple[int, str, bool], ...]:
+        """This person's groups (id, name, whether it is a team's): one statement, once per loaded instance."""
+        rows = self.groups.values_list("id", "name", "team__id")
+        return tuple((group_id, name, team is not None) for group_id, name, team in rows)
+
+    @property
     def group_ids(self) -> frozenset[int]:
-        """The ids of this person's groups (roles and teams), read once per loaded instance."""
-        return frozenset(self.groups.values_list("id", flat=True))
+        """The ids of this person's groups, roles and teams."""
+        return frozenset(group_id for group_id, _, _ in self.memberships)
 
     @property
     def principals(self) -> tuple[str, ...]:
         """`user:<id>` and a `group:<id>` for each role and team: what grants and participants are stored under."""
         return (f"user:{self.pk}", *(f"group:{group_id}" for group_id in sorted(self.group_ids)))
 
-    @cached_property
+    @property
     def role_names(self) -> frozenset[str]:
         """The names of this person's roles, without team groups."""
-        return frozenset(self.groups.filter(team__isnull=True).values_list("name", flat=True))
+        return frozenset(name for _, name, is_team in self.memberships if not is_team)
