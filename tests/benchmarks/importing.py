@@ -41,9 +41,8 @@ def run_import(log: Path, mapping: Path, *, limit: int | None, profile: cProfile
         seconds = perf_counter() - began
     report = json.loads(out.getvalue().splitlines()[-1])
     print(f"import: {report['accepted']:,} events of {report['cases']:,} cases in {seconds:.1f} s")
-    print(
-        f"        {report['events_per_second']:.0f} events/s, {counted.statements / report['accepted']:.2f} statements an event"
-    )
+    per_event = counted.statements / report["accepted"]
+    print(f"        {report['events_per_second']:.0f} events/s, {per_event:.2f} statements an event")
     print(f"        peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
 
 
