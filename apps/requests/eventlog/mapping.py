@@ -53,8 +53,9 @@ class Activity:
 
 @dataclass(frozen=True, kw_only=True)
 class Role:
-    """What the people of a role of the log are here."""
+    """What the people of a role of the log are here, and what they are called where the log names nobody."""
 
+    name: str = ""
     roles: tuple[str, ...] = ()
     teams: tuple[str, ...] = ()
 
@@ -179,7 +180,9 @@ def _built(document: Mapping[str, Any]) -> LogMapping:
         workflow=document.get("workflow"),
         columns=Columns(**document["columns"]),
         roles={
-            name: Role(roles=tuple(role.get("roles", ())), teams=tuple(role.get("teams", ())))
+            name: Role(
+                name=role.get("name", ""), roles=tuple(role.get("roles", ())), teams=tuple(role.get("teams", ()))
+            )
             for name, role in document["roles"].items()
         },
         activities={name: _activity(name, entry) for name, entry in document["activities"].items()},

@@ -85,11 +85,13 @@ class Company:
     def _past_person(self, case: str, figure: Figure) -> PastPerson:
         name = figure.name or f"{case} {figure.role}"
         as_here = self.mapping.usernames and figure.name and UNFIT.sub("", figure.name.lower()) == figure.name.lower()
+        role = self.mapping.roles[figure.role]
+        called = role.name or figure.role.replace("_", " ").capitalize()
         return PastPerson(
             username=figure.name if as_here else self.username(name),
-            first_name=(figure.role.replace("_", " ").capitalize() if not figure.name else "")[:150],
+            first_name="" if figure.name else called[:150],
             last_name=(figure.name or f"of {case}")[:150],
-            groups=self.groups_of(self.mapping.roles[figure.role]),
+            groups=self.groups_of(role),
         )
 
     def groups_of(self, role: LogRole) -> tuple[Group, ...]:
