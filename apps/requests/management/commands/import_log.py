@@ -20,7 +20,7 @@ from apps.core.errors import DomainError
 from apps.requests.eventlog.staging import Staging
 from apps.requests.services.importing.handover import hand_over
 from apps.requests.services.importing.replay import Result
-from apps.requests.services.importing.run import Totals, replay_cases, stage
+from apps.requests.services.importing.run import Totals, refresh_statistics, replay_cases, stage
 from apps.requests.services.importing.setting import Setting, prepare
 
 OUT = ("case_id", "number", "status", "step", "accepted", "refused_at", "reason")
@@ -51,6 +51,7 @@ class Command(BaseCommand):
             setting = prepare(options["mapping"])
             self._warn(setting, strict=options["strict"])
             totals = self._import(setting, options)
+            refresh_statistics(totals.taken)
             if options["close"]:
                 closed = hand_over(setting.mapping.source)
                 self.stderr.write(f"handed {closed:,} cases over to live operation")

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from django.db import connection
+
 from apps.core.errors import BrokenDocument
 from apps.requests.enums import IMPORT
 from apps.requests.eventlog.mapping import LogMapping
@@ -20,6 +22,7 @@ from apps.requests.services.importing.replay import Case, Result, replay, result
 from apps.requests.services.importing.setting import Setting
 
 CASES_TOGETHER = 50
+MANY = 1_000
 
 
 @dataclass(kw_only=True)
@@ -67,6 +70,13 @@ def replay_cases(
     cases = staging.cases(limit=limit)
     while batch := list(islice(cases, CASES_TOGETHER)):
         yield from _replay_batch(batch, setting, say=say, strict=strict)
+
+
+def refresh_statistics(taken: int) -> None:
+    """After many new rows PostgreSQL's planner learns of them at once, not only when autovacuum comes by."""
+    if taken >= MANY and connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
 
 
 def _replay_batch(
