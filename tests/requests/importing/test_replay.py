@@ -15,6 +15,7 @@ from apps.notifications.models import Notification
 from apps.outbox.models import Delivery, Event
 from apps.outbox.relay import run_relay
 from apps.requests.models import CatalogItem, Comment, ImportedCase, Request
+from apps.requests.services.comments import add_comment
 from apps.requests.sweeps import run_sweeps
 from apps.sla.models import SlaClock
 from apps.workflows.models import StepVisit, Task, Timer
@@ -256,6 +257,25 @@ def test_a_log_that_has_grown_goes_on_where_it_ended(desk):
     outcome = desk.import_rows(*rows("A1", *WHOLE))
     assert (outcome.case("A1")["step"], outcome.case("A1")["accepted"]) == ("shipped", "4")
     assert told(Request.objects.get()) == list(WHOLE)
+
+
+def test_a_case_that_is_refused_when_it_goes_on_keeps_what_it_was(desk):
+    desk.import_rows(*rows("A1", ASKED, CHECKED))
+    before = (row_counts(), Request.objects.get().updated_at)
+    outcome = desk.import_rows(*rows("A1", ASKED, CHECKED, SHIPPED))
+    assert outcome.case("A1")["reason"] == "Shipped is not possible at boss"
+    assert outcome.case("A1")["accepted"] == "2"
+    assert (row_counts(), Request.objects.get().updated_at) == before
+
+
+def test_a_case_on_which_somebody_acted_here_takes_no_further_lines(desk):
+    desk.import_rows(*rows("A1", ASKED))
+    request = Request.objects.get()
+    add_comment(request, text="What about this one?", actor=make_person("admin", roles=["administrator"]))
+    before = row_counts()
+    outcome = desk.import_rows(*rows("A1", ASKED, CHECKED))
+    assert (outcome.case("A1")["accepted"], outcome.case("A1")["step"]) == ("1", "check")
+    assert row_counts() == before
 
 
 def test_a_case_of_many_lines_is_committed_in_parts(desk):

@@ -125,17 +125,22 @@ class _Passage:
         """Takes up to `most` steps that were not taken before, and notes the refusal of the one after them."""
         row = self._locked_row() if known else None
         before = row.accepted if row else 0
-        if row and (row.reason or row.request.origin != IMPORT):
-            return result_of(row), 0
         steps = self.case.steps[before : before + most]
-        if row and (steps or refusal):
-            self.write = begin_write(row.pk, actor=None, at=steps[0].at if steps else None, cast=self.cast)
+        if row and (row.reason or not self._goes_on(row, steps)):
+            return result_of(row), 0
         for place, step in enumerate(steps):
             try:
                 self._take(step)
             except DomainError as error:
                 raise Refused(place, self._reason(step, error)) from error
         return self._note(row, before + len(steps), refusal), len(steps)
+
+    def _goes_on(self, row: ImportedCase, steps: Sequence[Step]) -> bool:
+        """Takes the request up again; False if it was handed over, or somebody acted on it here after these steps."""
+        if not steps:
+            return True
+        self.write = begin_write(row.pk, actor=None, at=steps[0].at, cast=self.cast)
+        return self.write.request.origin == IMPORT and self.write.at == steps[0].at
 
     def _locked_row(self) -> ImportedCase | None:
         found = ImportedCase.objects.filter(source=self.mapping.source, case=self.case.name).select_related("request")
@@ -208,21 +213,15 @@ class _Passage:
     def _note(self, row: ImportedCase | None, accepted: int, refusal: Refused | None) -> Result:
         """Writes down what became of the case; a case without a request is not noted, and tried again next time."""
         refused_at = self.case.steps[accepted].at if refusal else None
-        reason = refusal.reason if refusal else ""
-        if self.write is None:
-            result = result_of(row) if row else Result(case=self.case.name)
-            return replace(result, refused_at=refused_at, reason=reason)
-        request = self.write.finish()
-        noted = ImportedCase(
-            request=request,
-            source=self.mapping.source,
-            case=self.case.name,
-            accepted=accepted,
-            status=request.status,
-            step=(step_of(self.write) or (row.step if row else ""))[:LONGEST],
-            refused_at=refused_at,
-            reason=reason[:LONGEST],
-        )
+        reason = refusal.reason[:LONGEST] if refusal else ""
+        if self.write is None and row is None:
+            return Result(case=self.case.name, refused_at=refused_at, reason=reason)
+        noted = row or ImportedCase(source=self.mapping.source, case=self.case.name)
+        noted.accepted, noted.refused_at, noted.reason = accepted, refused_at, reason
+        if self.write is not None:
+            noted.request = self.write.finish()
+            noted.status = noted.request.status
+            noted.step = (step_of(self.write) or noted.step)[:LONGEST]
         noted.save(force_insert=row is None)
         return result_of(noted)
 
