@@ -6,7 +6,7 @@ import csv
 import json
 import sys
 import time
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC
@@ -67,11 +67,12 @@ class Command(BaseCommand):
             homeless = stage(options["log"], setting, staging, **how)
             if homeless:
                 totals.refused["a line without a case"] = homeless
-            with _progress(staging.count_events()) as bar:
-                for result, taken, lines in replay_cases(staging, setting, limit=options["limit"], **how):
+            cases = min(staging.count_cases(), options["limit"] or sys.maxsize)
+            with _progress(cases) as bar:
+                for result, taken in replay_cases(staging, setting, limit=options["limit"], **how):
                     totals.add(result, taken)
                     table.writerow(_row(result))
-                    bar.update(lines)
+                    bar.update()
         return totals
 
     def _warn(self, setting: Setting, *, strict: bool) -> None:
@@ -108,10 +109,9 @@ class Command(BaseCommand):
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError("it must be a whole number from 1 on")
+    return int(text)
 
 
 def _told(error: DomainError) -> str:
@@ -125,10 +125,10 @@ def _row(result: Result) -> tuple[Any, ...]:
 
 
 @contextmanager
-def _progress(events: int) -> Iterator[tqdm]:
+def _progress(cases: int) -> Iterator[tqdm]:
     """A bar on a terminal; elsewhere a line now and then."""
     often = 0.1 if sys.stderr.isatty() else 15.0
-    with tqdm(total=events, unit=" events", file=sys.stderr, mininterval=often, maxinterval=often, leave=True) as bar:
+    with tqdm(total=cases, unit=" cases", file=sys.stderr, mininterval=often, maxinterval=often, leave=True) as bar:
         yield bar
 
 

@@ -62,8 +62,8 @@ def stage(log: Path, setting: Setting, staging: Staging, *, say: Callable[[str],
 
 def replay_cases(
     staging: Staging, setting: Setting, *, limit: int | None, say: Callable[[str], None], strict: bool
-) -> Iterator[tuple[Result, int, int]]:
-    """Replays case after case: the result, the steps taken now, the lines of the case.
+) -> Iterator[tuple[Result, int]]:
+    """Replays case after case: the result, and how many steps were taken now.
 
     A case with a line that cannot be used is skipped whole and tried again by the next run. Raises Stopped if `strict`.
     """
@@ -81,7 +81,7 @@ def refresh_statistics(taken: int) -> None:
 
 def _replay_batch(
     batch: list[StagedCase], setting: Setting, *, say: Callable[[str], None], strict: bool
-) -> Iterator[tuple[Result, int, int]]:
+) -> Iterator[tuple[Result, int]]:
     read = {staged.case: case_of(staged, setting, say=say, strict=strict) for staged in batch}
     known = _known(setting.mapping.source, read)
     done = {name: result_of(row) for name, row in known.items() if _is_finished(row, read[name])}
@@ -91,13 +91,12 @@ def _replay_batch(
     for staged in batch:
         case = read[staged.case]
         if isinstance(case, str):
-            yield Result(case=staged.case, reason=case), 0, len(staged.lines)
+            yield Result(case=staged.case, reason=case), 0
         elif staged.case in done:
-            yield done[staged.case], 0, len(staged.lines)
+            yield done[staged.case], 0
         else:
             cast, is_known = casts[staged.case], staged.case in known
-            result, taken = replay(case, mapping=setting.mapping, item=item, cast=cast, known=is_known)
-            yield result, taken, len(staged.lines)
+            yield replay(case, mapping=setting.mapping, item=item, cast=cast, known=is_known)
 
 
 def _known(source: str, cases: Iterable[str]) -> dict[str, ImportedCase]:
