@@ -165,7 +165,10 @@ def _submit(write: Write, form: FormVersion) -> None:
 
 def _start_run(write: Write, *, n: int, at_step: str | None) -> None:
     version_id = write.request.pins["workflow"]
+    if write.passage is not None:
+        write.passage.save()
     write.passage = begin_run(write.request.stream, version_id=version_id, n=n, at=write.at)
+    write.request.run, write.tasks = write.passage.run, {}
     write.tell_by_itself(WorkflowEvent.RUN_STARTED, run=n, version=version_id)
     carry_out(write, Start(at=at_step))
 

@@ -96,7 +96,6 @@ def _cancel(write: Write, way: Way, settings: Settings, actor: User) -> None:
 
 def _reopen(write: Write, way: Way, settings: Settings, actor: User) -> None:
     lifecycle.reopen(write, reason=settings.get("reason") or "Imported", actor=actor)
-    write.tasks = {}
 
 
 def _comment(write: Write, way: Way, settings: Settings, actor: User) -> None:

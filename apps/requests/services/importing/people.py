@@ -114,12 +114,20 @@ class CaseCast:
     company: Company
     case: str
     people: dict[Figure, User] = field(default_factory=dict)
+    late: list[Figure] = field(default_factory=list)
 
     def person(self, figure: Figure) -> User:
         """The person, made up if nobody has met them yet."""
         if figure not in self.people:
             self.people[figure] = self.company.meet([(self.case, figure)])[self.case, figure]
+            self.late.append(figure)
         return self.people[figure]
+
+    def forget_late(self) -> None:
+        """Those who were made up on the way are gone with the transaction in which they were."""
+        for figure in self.late:
+            del self.people[figure]
+        self.late = []
 
     def holders(self, role: str) -> list[User] | None:
         return self._of([name for name, entry in self.company.mapping.roles.items() if role in entry.roles])

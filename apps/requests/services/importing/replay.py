@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from apps.accounts.models import User
 from apps.core.errors import DomainError, InvalidInput, TransitionNotAllowed
 from apps.core.locks import lock_rows
-from apps.requests.enums import IMPORT
+from apps.requests.enums import IMPORT, RequestStatus
 from apps.requests.eventlog.mapping import Activity, Call, LogMapping, Way, fill
 from apps.requests.models import CatalogItem, ImportedCase
 from apps.requests.services.effects import fire
@@ -88,6 +88,7 @@ def replay(case: Case, *, mapping: LogMapping, item: CatalogItem, cast: CaseCast
         except IntegrityError:
             if known or not _is_noted(mapping.source, case.name):
                 raise
+            cast.forget_late()
             known = True
             continue
         known, taken = True, taken + more
@@ -104,11 +105,13 @@ def _some_steps(
 ) -> tuple[Result, int]:
     most, refusal = STEPS_TOGETHER, None
     while True:
+        cast.late = []
         try:
             with transaction.atomic():
                 return _Passage(case=case, mapping=mapping, item=item, cast=cast).take(most, refusal, known=known)
         except Refused as refused:
             most, refusal = refused.place, refused
+            cast.forget_late()
 
 
 @dataclass(kw_only=True)
@@ -139,8 +142,11 @@ class _Passage:
         """Takes the request up again; False if it was handed over, or somebody acted on it here after these steps."""
         if not steps:
             return True
-        self.write = begin_write(row.pk, actor=None, at=steps[0].at, cast=self.cast)
-        return self.write.request.origin == IMPORT and self.write.at == steps[0].at
+        last = self.case.steps[row.accepted - 1].at
+        self.write = begin_write(row.pk, actor=None, at=last, cast=self.cast)
+        for person in (self.write.request.requester, self.write.request.requested_for):
+            person.is_active = True
+        return self.write.request.origin == IMPORT and self.write.at <= steps[0].at
 
     def _locked_row(self) -> ImportedCase | None:
         found = ImportedCase.objects.filter(source=self.mapping.source, case=self.case.name).select_related("request")
@@ -221,7 +227,8 @@ class _Passage:
         if self.write is not None:
             noted.request = self.write.finish()
             noted.status = noted.request.status
-            noted.step = (step_of(self.write) or noted.step)[:LONGEST]
+            kept = "" if noted.status == RequestStatus.CANCELLED else noted.step  # of a case that had ended before
+            noted.step = (step_of(self.write) or kept)[:LONGEST]
         noted.save(force_insert=row is None)
         return result_of(noted)
 
