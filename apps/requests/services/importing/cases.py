@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from apps.core.errors import DomainError
 from apps.core.text import text_problem
@@ -72,7 +72,7 @@ def _step_of(line: StagedLine, mapping: LogMapping) -> Step:
     assert line.at is not None
     return Step(
         line=line.line,
-        at=line.at,
+        at=line.at.astimezone(UTC),
         activity=activity,
         role=role,
         figure=_figure(role, value_of(line.values, mapping, "resource"), mapping),
