@@ -35,6 +35,8 @@ BAD_LINES = {
     "unknown role": (b"A2,Checked,2024-03-04T09:30:00,SOMEBODY,WIZARD,1", "unknown role 'WIZARD'"),
     "no time": (b"A2,Checked,yesterday,SOMEBODY,CHECKER,1", "the time cannot be read"),
     "empty time": (b"A2,Checked,,SOMEBODY,CHECKER,1", "the time cannot be read"),
+    "first year": (b"A2,Checked,0001-01-01T00:00:00+01:00,SOMEBODY,CHECKER,1", "the time cannot be read"),
+    "far future": (b"A2,Checked,9999-12-31T23:59:59,SOMEBODY,CHECKER,1", "the time is not within 1950 to 2199"),
     "too few values": (b"A2,Checked", "has 2 values, the header has 6"),
     "too many values": (b"A2,Checked,2024-03-04T09:30:00,SOMEBODY,CHECKER,1,2", "has 7 values, the header has 6"),
     "encoding": (b"A2,Checked,2024-03-04T09:30:00,M\xfcller,CHECKER,1", "is not valid utf-8"),

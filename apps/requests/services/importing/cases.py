@@ -15,6 +15,7 @@ from apps.requests.services.importing.replay import Case, Step
 from apps.requests.services.importing.setting import Setting
 
 LONGEST_NAME = 150
+YEARS = range(1950, 2200)
 STANDARD = {
     "case": "case:concept:name",
     "activity": "concept:name",
@@ -72,7 +73,7 @@ def _step_of(line: StagedLine, mapping: LogMapping) -> Step:
     assert line.at is not None
     return Step(
         line=line.line,
-        at=line.at.astimezone(UTC),
+        at=line.at,
         activity=activity,
         role=role,
         figure=_figure(role, value_of(line.values, mapping, "resource"), mapping),
@@ -101,18 +102,17 @@ def value_of(values: Mapping[str, str], mapping: LogMapping, what: str) -> str:
 
 
 def time_of(line: Line, mapping: LogMapping) -> tuple[datetime | None, str]:
-    """The time in the log's zone where it says none itself; or the problem."""
+    """The time in UTC, read in the mapping's zone where it says none itself; or the problem."""
     if line.problem:
         return None, line.problem
     text = value_of(line.values, mapping, "timestamp").strip()
     try:
         iso = mapping.timestamp == "iso"
         at = datetime.fromisoformat(text) if iso else datetime.strptime(text, mapping.timestamp)  # noqa: DTZ007 - below
-        at = at if at.tzinfo else at.replace(tzinfo=mapping.zone)
-        at.timestamp()
+        at = (at if at.tzinfo else at.replace(tzinfo=mapping.zone)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None, "the time cannot be read"
-    return at, ""
+    return (at, "") if at.year in YEARS else (None, f"the time is not within {YEARS[0]} to {YEARS[-1]}")
 
 
 def complain(text: str, say: Callable[[str], None], *, strict: bool) -> None:
