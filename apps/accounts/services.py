@@ -49,7 +49,7 @@ def ensure_past_people(people: Iterable[PastPerson]) -> dict[str, User]:
     Those who are made cannot log in and are not active, so that no rule of today finds them. Who is there already
     keeps everything, but gains the groups. Their `memberships` are read already.
     """
-    wanted = {person.username: person for person in people}
+    wanted = {person.username: person for person in sorted(people, key=lambda one: one.username)}
     if not wanted:
         return {}
     known = set(User.objects.filter(username__in=wanted).values_list("username", flat=True))
@@ -63,9 +63,10 @@ def ensure_past_people(people: Iterable[PastPerson]) -> dict[str, User]:
         ignore_conflicts=True,
     )
     found = {user.username: user for user in User.objects.filter(username__in=wanted)}
+    pairs = {(found[name].pk, group.pk) for name, one in wanted.items() for group in one.groups}
     membership = User.groups.through
     membership.objects.bulk_create(
-        [membership(user_id=found[name].pk, group_id=group.pk) for name, one in wanted.items() for group in one.groups],
+        [membership(user_id=user, group_id=group) for user, group in sorted(pairs)],
         ignore_conflicts=True,
     )
     _read_memberships(found.values())

@@ -129,14 +129,25 @@ def dangling(mapping: LogMapping, definition: Definition) -> dict[str, str]:
 
 def fill(value: Any, row: Mapping[str, str]) -> Any:
     """The value with every `{column}` replaced. What comes out empty is left out of objects: a text, and an object
-    within another of which every text that names a column came out empty (an amount without its number).
+    within another of which every text that names a column came out empty (an amount without its number). An object
+    `{"number": "{column}"}` is the number.
     """
     if isinstance(value, str):
         return PLACEHOLDER.sub(lambda match: row.get(match[1], ""), value)
+    if isinstance(value, Mapping) and set(value) == {"number"}:
+        return _number(fill(value["number"], row))
     if isinstance(value, Mapping):
         filled = {key: fill(one, row) for key, one in value.items() if not _is_empty(one, row)}
         return {key: one for key, one in filled.items() if one not in ("", {})}
     return [fill(one, row) for one in value] if isinstance(value, list) else value
+
+
+def _number(text: Any) -> Any:
+    """The text as a number; one that is none stays what it is, for the form to refuse."""
+    try:
+        return int(text) if str(text).lstrip("-").isdecimal() else float(text)
+    except (TypeError, ValueError):
+        return text
 
 
 def _is_empty(value: Any, row: Mapping[str, str]) -> bool:

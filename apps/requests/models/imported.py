@@ -8,6 +8,7 @@ from apps.requests.models.request import Request
 class ImportedCase(models.Model):
     """What became of a case of a log: which request, how many of its lines were accepted, where they left it.
 
+    `accepted_digest` is that of the accepted lines, `revision` the request's after the last of them.
     A case that was refused at a line ended there (`refused_at`, `reason`); any other goes on if the log grows.
     """
 
@@ -15,6 +16,8 @@ class ImportedCase(models.Model):
     source = models.CharField(max_length=40)
     case = models.CharField(max_length=150)
     accepted = models.PositiveIntegerField(default=0)
+    accepted_digest = models.CharField(max_length=64, blank=True)
+    revision = models.PositiveIntegerField(default=0)
     status = models.CharField(max_length=16)
     step = models.CharField(max_length=400, blank=True)
     refused_at = models.DateTimeField(null=True)

@@ -81,7 +81,7 @@ class Write:
 
     def go_on(self, at: datetime, *, actor: User | None) -> None:
         """The next step of the same write, at its own time and in the name of another person."""
-        self._let_clocks_follow()
+        self.let_clocks_follow()
         self.at, self.actor = max(self.at, at), actor
         if self.passage is not None:
             self.passage.at = self.at
@@ -122,7 +122,7 @@ class Write:
             self.passage.save()
             request.run = self.passage.run
             request.stage = current_stage(self.passage.definition, self.passage.marking) or ""
-        self._let_clocks_follow()
+        self.let_clocks_follow()
         self.clocks.save()
         self._save_participants()
         request.updated_at = self.at
@@ -131,7 +131,8 @@ class Write:
         publish({request.stream: self.events})
         return request
 
-    def _let_clocks_follow(self) -> None:
+    def let_clocks_follow(self) -> None:
+        """The clocks as they are after everything told so far."""
         self.events += self.clocks.follow(self.events[self.followed :])
         self.followed = len(self.events)
 

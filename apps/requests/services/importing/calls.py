@@ -103,7 +103,7 @@ def _comment(write: Write, way: Way, settings: Settings, actor: User) -> None:
 
 
 def _message(write: Write, way: Way, settings: Settings, actor: User) -> None:
-    work.message(write, name=settings["name"], key=settings.get("key", ""), actor=actor)
+    work.message(write, name=settings.get("name", ""), key=settings.get("key", ""), actor=actor)
 
 
 CALLS: Mapping[str, Callable[[Write, Way, Settings, User], None]] = {

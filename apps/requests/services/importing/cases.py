@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
@@ -40,6 +41,12 @@ def case_of(staged: StagedCase, setting: Setting, *, say: Callable[[str], None],
     if found:
         complain(f"line {found[1]} (case {staged.case[:80]!r}): {found[0]}", say, strict=strict)
         return found[0]
+    requester = staged.lines[0].values.get(setting.mapping.requester_column, "")
+    if requester and (problem := text_problem(requester, max_length=LONGEST_NAME)):
+        complain(
+            f"line {staged.lines[0].line} (case {staged.case[:80]!r}): the requester: {problem}", say, strict=strict
+        )
+        return f"the requester cannot be stored: {problem}"
     steps = [_step_of(line, setting.mapping) for line in staged.lines]
     return Case(name=staged.case, steps=steps, requester=_requester(staged.lines[0], steps[0], setting.mapping))
 
@@ -110,7 +117,7 @@ def time_of(line: Line, mapping: LogMapping) -> tuple[datetime | None, str]:
         iso = mapping.timestamp == "iso"
         at = datetime.fromisoformat(text) if iso else datetime.strptime(text, mapping.timestamp)  # noqa: DTZ007 - below
         at = (at if at.tzinfo else at.replace(tzinfo=mapping.zone)).astimezone(UTC)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, re.error):  # strptime's pattern may be none
         return None, "the time cannot be read"
     return (at, "") if at.year in YEARS else (None, f"the time is not within {YEARS[0]} to {YEARS[-1]}")
 

@@ -83,7 +83,7 @@ class Company:
         return known is not None and known.group_ids >= {group.pk for group in person.groups}
 
     def _past_person(self, case: str, figure: Figure) -> PastPerson:
-        name = figure.name or f"{case} {figure.role}"
+        name = figure.name or f"{case}\n{figure.role}"
         as_here = self.mapping.usernames and figure.name and UNFIT.sub("", figure.name.lower()) == figure.name.lower()
         role = self.mapping.roles[figure.role]
         called = role.name or figure.role.replace("_", " ").capitalize()
@@ -99,12 +99,10 @@ class Company:
         return (*(self.groups[name] for name in role.roles), *(self.teams[key].group for key in role.teams))
 
     def username(self, name: str) -> str:
-        """A user name made of the source and a name; a part of its digest keeps names apart that look the same."""
-        wanted = f"{self.mapping.source}-{name}".lower()
-        plain = UNFIT.sub("-", wanted)
-        if len(plain) <= USERNAME_LENGTH and plain == wanted.replace(" ", "-"):
-            return plain
-        return f"{plain[: USERNAME_LENGTH - 13]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+        """A user name made of the source and a name. A part of their digest keeps apart what looks the same."""
+        plain = UNFIT.sub("-", f"{self.mapping.source}-{name}".lower())
+        mark = hashlib.sha256(f"{self.mapping.source}\n{name}".encode()).hexdigest()[:10]
+        return f"{plain[: USERNAME_LENGTH - 11]}-{mark}"
 
 
 @dataclass(kw_only=True)

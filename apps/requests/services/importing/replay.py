@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 from apps.accounts.models import User
 from apps.core.errors import DomainError, InvalidInput, TransitionNotAllowed
 from apps.core.locks import lock_rows
+from apps.core.models import digest
 from apps.requests.enums import IMPORT, RequestStatus
 from apps.requests.eventlog.mapping import Activity, Call, LogMapping, Way, fill
 from apps.requests.models import CatalogItem, ImportedCase
@@ -123,14 +124,17 @@ class _Passage:
     item: CatalogItem
     cast: CaseCast
     write: Write | None = None
+    where: str = NEW
 
     def take(self, most: int, refusal: Refused | None, *, known: bool) -> tuple[Result, int]:
         """Takes up to `most` steps that were not taken before, and notes the refusal of the one after them."""
         row = self._locked_row() if known else None
         before = row.accepted if row else 0
         steps = self.case.steps[before : before + most]
-        if row and (row.reason or not self._goes_on(row, steps)):
+        if row and (row.reason or not (steps or refusal)):
             return result_of(row), 0
+        if row and steps and (moved := self._cannot_go_on(row)):
+            return replace(result_of(row), reason=moved), 0
         for place, step in enumerate(steps):
             try:
                 self._take(step)
@@ -138,15 +142,19 @@ class _Passage:
                 raise Refused(place, self._reason(step, error)) from error
         return self._note(row, before + len(steps), refusal), len(steps)
 
-    def _goes_on(self, row: ImportedCase, steps: Sequence[Step]) -> bool:
-        """Takes the request up again; False if it was handed over, or somebody acted on it here after these steps."""
-        if not steps:
-            return True
+    def _cannot_go_on(self, row: ImportedCase) -> str:
+        """Takes the request up again; or says why the case takes no further lines."""
         last = self.case.steps[row.accepted - 1].at
         self.write = begin_write(row.pk, actor=None, at=last, cast=self.cast)
-        for person in (self.write.request.requester, self.write.request.requested_for):
+        request = self.write.request
+        for person in (request.requester, request.requested_for):
             person.is_active = True
-        return self.write.request.origin == IMPORT and self.write.at <= steps[0].at
+        if request.origin != IMPORT:
+            return "the request was handed over"
+        if request.revision != row.revision:
+            return "somebody acted on the request here"
+        changed = row.accepted_digest != digest_of(self.case.steps[: row.accepted])
+        return "the lines that were accepted have changed" if changed else ""
 
     def _locked_row(self) -> ImportedCase | None:
         found = ImportedCase.objects.filter(source=self.mapping.source, case=self.case.name).select_related("request")
@@ -154,8 +162,10 @@ class _Passage:
 
     def _take(self, step: Step) -> None:
         """One step: what fell due before it, what comes first, the call itself, which is told as the log tells it."""
+        self.where = NEW
         if self.write is not None:
             catch_up(self.write, step.at)
+            self.where = place_of(self.write)
         way = self._way(step)
         person = self.cast.person(step.figure)
         for call in way.first:
@@ -210,11 +220,10 @@ class _Passage:
 
     def _reason(self, step: Step, error: DomainError) -> str:
         """The refusal as it is counted: the activity, where the request was, and why if it is not just the place."""
-        where = place_of(self.write)
         if type(error) is TransitionNotAllowed:
-            return f"{step.activity.name} is not possible at {where}"
+            return f"{step.activity.name} is not possible at {self.where}"
         why = ", ".join(error.errors) if isinstance(error, InvalidInput) else error.code
-        return f"{step.activity.name} at {where}: {why}"
+        return f"{step.activity.name} at {self.where}: {why}"
 
     def _note(self, row: ImportedCase | None, accepted: int, refusal: Refused | None) -> Result:
         """Writes down what became of the case; a case without a request is not noted, and tried again next time."""
@@ -224,13 +233,20 @@ class _Passage:
             return Result(case=self.case.name, refused_at=refused_at, reason=reason)
         noted = row or ImportedCase(source=self.mapping.source, case=self.case.name)
         noted.accepted, noted.refused_at, noted.reason = accepted, refused_at, reason
+        noted.accepted_digest = digest_of(self.case.steps[:accepted])
         if self.write is not None:
             noted.request = self.write.finish()
-            noted.status = noted.request.status
+            noted.status, noted.revision = noted.request.status, noted.request.revision
             kept = "" if noted.status == RequestStatus.CANCELLED else noted.step  # of a case that had ended before
             noted.step = (step_of(self.write) or kept)[:LONGEST]
         noted.save(force_insert=row is None)
         return result_of(noted)
+
+
+def digest_of(steps: Sequence[Step]) -> str:
+    """SHA-256 of what the lines say, by which a log that has grown is known from one that has changed."""
+    lines = [(step.at.isoformat(), step.activity.name, step.role, step.figure.name) for step in steps]
+    return digest(lines)
 
 
 def catch_up(write: Write, until: datetime) -> None:
@@ -238,6 +254,7 @@ def catch_up(write: Write, until: datetime) -> None:
     if not write.request.is_open:
         return
     while True:
+        write.let_clocks_follow()
         timer, clock_at = _next_timer(write), write.clocks.next_at()
         due = min((at for at in (timer and timer.due_at, clock_at) if at), default=None)
         if due is None or due > until:
@@ -249,10 +266,8 @@ def catch_up(write: Write, until: datetime) -> None:
             write.events += write.clocks.fall_due(due)
 
 
-def place_of(write: Write | None) -> str:
+def place_of(write: Write) -> str:
     """Where a request is, for people: its open steps, or its state."""
-    if write is None:
-        return NEW
     if write.request.status == "on_hold":
         return f"{'+'.join(open_steps(write))} (on hold)"
     return "+".join(open_steps(write)) or step_of(write) or write.request.status
@@ -307,13 +322,16 @@ def _lookups(wanted: Mapping[str, object], values: Mapping[str, str]) -> Iterato
 def _tell_as(write: Write, step: Step, person: User, *, since: int) -> None:
     """Marks the event of the step with the log's words: `role` is the log's, `data` has the activity.
 
-    It is the last that was told in the name of somebody; `for` names the log's person where another acted for them.
+    It is the last that was told in the name of somebody, else the last of all (a message only wakes what waits); `for`
+    names the log's person where another acted, or nobody.
     Raises TransitionNotAllowed if the step changed nothing.
     """
-    told = [place for place in range(since, len(write.events)) if write.events[place].actor == write.actor_name]
+    told = range(since, len(write.events))
+    own = [place for place in told if write.events[place].actor == write.actor_name]
     if not told:
         raise TransitionNotAllowed("The step changes nothing.")
-    event = write.events[told[-1]]
+    place = own[-1] if own else told[-1]
+    event = write.events[place]
     acted_for = {} if event.actor == f"user:{person.pk}" else {"for": person.pk}
     data = {**event.data, "activity": step.activity.name, **acted_for}
-    write.events[told[-1]] = replace(event, role=step.role, data=data)
+    write.events[place] = replace(event, role=step.role, data=data)

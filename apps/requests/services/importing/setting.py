@@ -14,7 +14,7 @@ from apps.core.errors import BrokenDocument
 from apps.core.locks import advisory_lock
 from apps.requests.eventlog.mapping import LogMapping, dangling, read_mapping
 from apps.requests.models import CatalogItem, SelectionRule
-from apps.requests.services.catalog import ensure_item, ensure_workflow
+from apps.requests.services.catalog import ensure_calendar, ensure_item, ensure_workflow
 from apps.requests.services.importing.people import Company
 from apps.workflows.selectors import definition_of, published_version
 
@@ -40,6 +40,8 @@ def prepare(path: Path) -> Setting:
     advisory_lock("import.prepare")
     company = Company(mapping=mapping)
     company.gather()
+    if not isinstance(mapping.item, str) and "calendar" in mapping.item:
+        ensure_calendar(mapping.item["calendar"])  # a wait of the workflow may count in it
     if mapping.workflow is not None:
         _ensure_workflow(mapping.workflow, path.parent)
     item = _item_of(mapping)
