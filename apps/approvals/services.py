@@ -95,15 +95,25 @@ def record_decision(
 
 
 def ask_again(approval: Approval, *, policy: Policy, people: Concerned, at: datetime) -> Outcome:
-    """Asks at a pending level that has no seats, as things are now; `asked` stays empty if there is still nobody."""
+    """Asks at a pending level where nobody active is left to answer, as things are now.
+
+    `asked` stays empty if somebody is left, and if there is still nobody.
+    """
     outcome = Outcome(approval=approval)
     row = approval.levels.get(index=approval.level)
-    if approval.status == ApprovalStatus.PENDING and not row.seats.exists():
+    if approval.status == ApprovalStatus.PENDING and not is_answerable(row):
+        seated = set(row.seats.values_list("user_id", flat=True))
         rules = policy.levels[approval.level].approvers
         asked = resolve_approvers(rules, people=people) or resolve_approvers(policy.fallback, people=people)
+        asked = [approver for approver in asked if approver.user.pk not in seated]
         outcome.events.append(_event(ApprovalEvent.LEVEL_OPENED, approval, at, level=row.key, row=row.pk))
         _seat(outcome, row, asked)
     return outcome
+
+
+def is_answerable(level: ApprovalLevel) -> bool:
+    """Whether an active person is still to answer at the level."""
+    return level.seats.filter(user__is_active=True, decision__isnull=True).exists()
 
 
 def withdraw_approval(visit: StepVisit, *, at: datetime) -> list[NewEvent]:

@@ -18,6 +18,7 @@ MOST_LINES = 100
 MOST_BYTES = 1 << 20
 ENDLESS = f"has a quote that is not closed within {MOST_LINES} lines and 1 MB"
 TOO_LONG = "is longer than 1 MB"
+csv.field_size_limit(MOST_BYTES)
 _QUOTED = re.compile(r'"[^"]*(?:"|$)')
 
 

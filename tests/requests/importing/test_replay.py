@@ -12,9 +12,10 @@ from apps.accounts.models import User
 from apps.approvals.models import Decision
 from apps.core import clock
 from apps.notifications.models import Notification
-from apps.outbox.models import Delivery, Event
+from apps.outbox.models import Delivery, Event, Incident
 from apps.outbox.relay import run_relay
 from apps.requests.models import CatalogItem, Comment, ImportedCase, Request
+from apps.requests.selectors import waiting_approvals
 from apps.requests.services.comments import add_comment
 from apps.requests.sweeps import run_sweeps
 from apps.sla.models import SlaClock
@@ -176,7 +177,8 @@ def test_a_case_whose_first_step_is_refused_has_no_request(desk):
 
 def test_a_value_that_the_form_refuses_refuses_the_case(desk):
     outcome = desk.import_rows(*rows("A1", *WHOLE, amount="a lot"))
-    assert outcome.report["refused"] == {"Asked at new: data.amount": 1}
+    (reason,) = outcome.report["refused"]
+    assert reason.startswith("Asked at new: data.amount: The amount must be a number such as")
     assert not Request.objects.exists()
 
 
@@ -366,6 +368,24 @@ def test_closing_hands_the_cases_over_to_live_operation(desk):
     assert events == {"request.handed_over", "wait.done", "task.opened", "incident.opened", "request.archived"}
     outcome = desk.import_rows(*rows("A1", *WHOLE), *rows("A2", *WHOLE))
     assert [row["accepted"] for row in outcome.table] == ["3", "4"]
+
+
+def test_open_work_of_people_of_the_past_is_handed_to_those_of_today(desk):
+    boss, admin = make_person("boss", roles=["boss"]), make_person("ada", roles=["administrator"])
+    desk.mapping["activities"]["Taken up"] = {"do": [{"claim": {}}]}
+    taken_up = ("Taken up", "2024-03-04T09:10:00", "CHECKER")
+    desk.import_rows(*rows("A1", ASKED, CHECKED), *rows("A2", ASKED, taken_up), close=True)
+    assert [seat.user for seat in waiting_approvals(boss)] == [boss]
+    assert (Task.objects.get(status="open").assignee, Task.objects.filter(status="claimed").count()) == (None, 0)
+    boss.is_active = False
+    boss.save()
+    desk.import_rows(*rows("A3", ASKED, CHECKED), close=True)
+    assert [seat.user for seat in waiting_approvals(admin)] == [admin]
+
+
+def test_where_today_names_nobody_an_incident_opens(desk):
+    desk.import_rows(*rows("A1", ASKED, CHECKED), close=True)
+    assert [incident.kind for incident in Incident.objects.all()] == ["approval_without_approver"]
 
 
 def test_an_item_and_a_workflow_that_are_there_are_left_as_they_are(desk):

@@ -41,10 +41,14 @@ class Command(BaseCommand):
         parser.add_argument("--limit", type=_positive, help="only the first so many cases of the log")
         parser.add_argument("--strict", action="store_true", help="stop at the first line or key that is wrong")
         parser.add_argument(
-            "--close", action="store_true", help="hand open cases over to live operation afterwards: sweeps, mails"
+            "--close",
+            action="store_true",
+            help="hand all cases of the source over to live operation afterwards, for good",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["close"] and options["limit"]:
+            raise CommandError("--close hands over every case of the source; it does not go together with --limit.")
         self.named = 0
         began = time.monotonic()
         try:

@@ -222,7 +222,7 @@ class _Passage:
         """The refusal as it is counted: the activity, where the request was, and why if it is not just the place."""
         if type(error) is TransitionNotAllowed:
             return f"{step.activity.name} is not possible at {self.where}"
-        why = ", ".join(error.errors) if isinstance(error, InvalidInput) else error.code
+        why = error.detail if isinstance(error, InvalidInput) else error.code
         return f"{step.activity.name} at {self.where}: {why}"
 
     def _note(self, row: ImportedCase | None, accepted: int, refusal: Refused | None) -> Result:
