@@ -47,7 +47,8 @@ def ensure_past_people(people: Iterable[PastPerson]) -> dict[str, User]:
     """The people of a history by user name, made where they are missing; at most five statements for all of them.
 
     Those who are made cannot log in and are not active, so that no rule of today finds them. Who is there already
-    keeps everything, but gains the groups. Their `memberships` are read already.
+    stays as they are, and who is active gains nothing in the database: the groups they acted in are theirs in the
+    returned instances alone, whose `memberships` are read already.
     """
     wanted = {person.username: person for person in sorted(people, key=lambda one: one.username)}
     if not wanted:
@@ -63,13 +64,17 @@ def ensure_past_people(people: Iterable[PastPerson]) -> dict[str, User]:
         ignore_conflicts=True,
     )
     found = {user.username: user for user in User.objects.filter(username__in=wanted)}
-    pairs = {(found[name].pk, group.pk) for name, one in wanted.items() for group in one.groups}
+    gone = {name: one for name, one in wanted.items() if not found[name].is_active}
+    pairs = {(found[name].pk, group.pk) for name, one in gone.items() for group in one.groups}
     membership = User.groups.through
     membership.objects.bulk_create(
         [membership(user_id=user, group_id=group) for user, group in sorted(pairs)],
         ignore_conflicts=True,
     )
     _read_memberships(found.values())
+    for name, one in wanted.items():
+        acted_in = {(group.pk, group.name, group.name.startswith(TEAM_GROUP_PREFIX)) for group in one.groups}
+        found[name].memberships = tuple({*found[name].memberships, *acted_in})
     return found
 
 

@@ -280,6 +280,13 @@ def test_known_users_act_where_the_mapping_says_so_even_if_they_have_left(desk):
     assert (sara.is_active, User.objects.filter(username__startswith="old-desk-s").count()) == (False, 1)  # the lead
 
 
+def test_somebody_who_is_active_today_gains_no_rights_by_their_history(desk):
+    sara = make_person("sara", roles=["asker"])
+    desk.mapping["people"]["usernames"] = True
+    assert desk.import_rows(*rows("A1", *WHOLE, resource="sara")).case("A1")["step"] == "shipped"
+    assert [group.name for group in sara.groups.all()] == ["asker"]
+
+
 # once
 
 

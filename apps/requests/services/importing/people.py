@@ -39,7 +39,7 @@ class Company:
 
     @transaction.atomic
     def gather(self) -> None:
-        """Finds or makes the roles and teams. A team without lead gets one who is made up: leads may hold requests."""
+        """Finds or makes the roles and teams. A team that is made gets a made-up lead: leads may hold requests."""
         ensure_role(Role.ADMINISTRATOR)
         for role in self.mapping.roles.values():
             for name in role.roles:
@@ -49,14 +49,11 @@ class Company:
 
     def _team(self, key: str) -> Team:
         team = Team.objects.select_related("group", "lead").filter(key=key).first()
-        if team is None:
-            team = create_team(key, name=key.replace("-", " ").capitalize())
-        if team.lead is None:
-            username = self.username(f"{key} lead")
-            lead = PastPerson(username=username, first_name="Lead", last_name=team.name, groups=(team.group,))
-            team.lead = ensure_past_people([lead])[username]
-            team.save(update_fields=["lead"])
-        return team
+        if team is not None:
+            return team
+        name, username = key.replace("-", " ").capitalize(), self.username(f"{key} lead")
+        lead = ensure_past_people([PastPerson(username=username, first_name="Lead", last_name=name)])[username]
+        return create_team(key, name=name, lead=lead, members=[lead])
 
     def casts(self, cases: Mapping[str, Iterable[Figure]]) -> dict[str, CaseCast]:
         """The people of several cases, everybody found or made in at most five statements."""
