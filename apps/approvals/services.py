@@ -116,6 +116,13 @@ def is_answerable(level: ApprovalLevel) -> bool:
     return level.seats.filter(user__is_active=True, decision__isnull=True).exists()
 
 
+def nobody_can_answer(approval: Approval, level: ApprovalLevel, *, at: datetime) -> list[NewEvent]:
+    """Opens the incident of a level that names nobody active, nor does the fallback; its events, to be published."""
+    key = f"approval:{approval.pk}:{level.key}"
+    detail = f"Nobody can answer at level {level.key} of step {approval.step}, nor its fallback."
+    return open_incident(approval.stream, kind="approval_without_approver", key=key, detail=detail, at=at)
+
+
 def withdraw_approval(visit: StepVisit, *, at: datetime) -> list[NewEvent]:
     """Takes the visit's round back, if it is still pending; its seats can no longer be decided."""
     approval = Approval.objects.filter(visit=visit, status=ApprovalStatus.PENDING).first()
@@ -217,10 +224,7 @@ def _ask_fallback(outcome: Outcome, policy: Policy, people: Concerned, at: datet
     level = outcome.approval.levels.get(index=outcome.approval.level)
     _seat(outcome, level, resolve_approvers(policy.fallback, people=people))
     if not outcome.asked:
-        key = f"approval:{outcome.approval.pk}:{level.key}"
-        detail = f"Nobody can answer at level {level.key} of step {outcome.approval.step}, nor its fallback."
-        stream = outcome.approval.stream
-        outcome.events += open_incident(stream, kind="approval_without_approver", key=key, detail=detail, at=at)
+        outcome.events += nobody_can_answer(outcome.approval, level, at=at)
 
 
 def _with_seats(event: NewEvent, seats: Sequence[Seat]) -> NewEvent:

@@ -19,6 +19,7 @@ class RequestStatus(models.TextChoices):
 
 
 IMPORT = "import"  # the origin of a request while its history is imported: sweeps leave it alone
+IMPORTED = "imported"  # its origin once it was handed over to live operation
 OPEN_STATES = (RequestStatus.SUBMITTED, RequestStatus.IN_PROGRESS, RequestStatus.ON_HOLD)
 ENDED_STATES = (RequestStatus.COMPLETED, RequestStatus.REJECTED, RequestStatus.CANCELLED)
 

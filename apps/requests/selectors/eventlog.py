@@ -16,7 +16,7 @@ from apps.approvals.enums import ApprovalEvent, Verdict
 from apps.approvals.models import Approval
 from apps.outbox.models import Event
 from apps.outbox.publish import SYSTEM
-from apps.requests.enums import IMPORT, RequestEvent
+from apps.requests.enums import IMPORT, IMPORTED, RequestEvent
 from apps.requests.eventlog.writing import LoggedEvent
 from apps.requests.models import Request
 from apps.workflows.engine.definition import Step
@@ -26,7 +26,7 @@ from apps.workflows.selectors import definition_of
 ATTRIBUTES = ("number", "event", "step", "outcome")
 TOGETHER = 2000
 BY_ITSELF = "Service Flow"
-IMPORTED = (IMPORT, "imported")
+FROM_A_LOG = (IMPORT, IMPORTED)
 NEEDED = ("number", "origin", "external_id", "pins", "item__time_zone", "stream__quiet_until")
 Data = Mapping[str, Any]
 
@@ -149,7 +149,7 @@ class _Surroundings:
 
         It is if a line follows, or if the product did it by itself before the request was handed over.
         """
-        if request.origin not in IMPORTED:
+        if request.origin not in FROM_A_LOG:
             return False
         quiet = told.seq <= request.stream.quiet_until and not told.by_person
         return quiet or told.seq < (told.last_line or 0)
@@ -178,5 +178,5 @@ def _person(actor: str, data: Data) -> int | None:
 
 def _case(request: Request) -> str:
     """The request's number, or what the source of an imported one called it."""
-    case = request.external_id.partition(":")[2] if request.origin in IMPORTED else ""
+    case = request.external_id.partition(":")[2] if request.origin in FROM_A_LOG else ""
     return case or request.number

@@ -9,17 +9,15 @@ from apps.approvals.enums import ApprovalStatus
 from apps.core import clock
 from apps.outbox.incidents import open_incident
 from apps.outbox.publish import end_quiet
-from apps.requests.enums import IMPORT, RequestEvent
+from apps.requests.enums import IMPORT, IMPORTED, RequestEvent
 from apps.requests.models import Request
 from apps.requests.selectors import approvals_of
 from apps.requests.selectors.work import OPEN
 from apps.requests.services.effects import concerned, policy_for, take_over
-from apps.requests.services.operations import NOBODY_ASKED
 from apps.requests.services.writing import Write, begin_write
 from apps.workflows.enums import TaskStatus, WorkflowEvent
 from apps.workflows.models import Task
 
-HANDED_OVER = "imported"
 TOGETHER = 200
 
 
@@ -51,7 +49,7 @@ def _hand_over(pk: int) -> bool:
     write = begin_write(pk, actor=None, at=clock.now())
     if write.request.origin != IMPORT:
         return False
-    write.request.origin = HANDED_OVER
+    write.request.origin = IMPORTED
     end_quiet(write.request.stream)
     write.tell_by_itself(RequestEvent.HANDED_OVER)
     _give_tasks_back(write)
@@ -85,6 +83,4 @@ def _ask_again(write: Write) -> None:
         if outcome.asked:
             take_over(write, outcome, visit=approval.visit.number)
             continue
-        detail = f"Nobody can answer at level {level.key} of step {approval.step}, nor its fallback."
-        key = f"approval:{approval.pk}:{level.key}"
-        write.events += open_incident(write.request.stream, kind=NOBODY_ASKED, key=key, detail=detail, at=write.at)
+        write.events += approvals.nobody_can_answer(approval, level, at=write.at)
