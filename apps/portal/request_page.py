@@ -301,5 +301,5 @@ def _task_box(task: Task, reader: User) -> TaskBox | None:
         task=task,
         may_claim=not claimed,
         may_release=claimed and task.group_id is not None,
-        outcomes=[one for one in step.outcomes if policies.has_outcome_right(reader, one.by)],
+        outcomes=[one for one in step.work_outcomes if policies.has_outcome_right(reader, one.by)],
     )

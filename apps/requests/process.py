@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol
 
 from apps.workflows.engine.definition import Definition
 from apps.workflows.engine.kinds import KINDS
-from apps.workflows.engine.kinds.base import Working
+from apps.workflows.engine.kinds.working import Working
 
 MOST_VARIANTS = 20
 MOST_PARTS = 12
@@ -363,7 +363,7 @@ _Path = tuple[tuple[_Stay, ...], str]
 def _arrow_of(definition: Definition, step_id: str, outcome: str) -> int | None:
     """The index of the arrow by which the outcome leaves the step."""
     kind = KINDS[definition.step(step_id).kind]
-    arrow = kind.arrow(definition, step_id, outcome) if isinstance(kind, Working) else None
+    arrow = kind.arrow(definition.arrows_from(step_id), outcome) if isinstance(kind, Working) else None
     return arrow.index if arrow else None
 
 

@@ -89,3 +89,27 @@ def task(step_id: str = "work", **more: Any) -> dict[str, Any]:
 
 def wait(step_id: str = "wait", **spec: Any) -> dict[str, Any]:
     return {"id": step_id, "kind": "wait", "for": spec}
+
+
+def split(step_id: str = "split") -> dict[str, Any]:
+    return {"id": step_id, "kind": "split"}
+
+
+def join(step_id: str = "join", **settings: Any) -> dict[str, Any]:
+    return {"id": step_id, "kind": "join", **settings}
+
+
+def choice(step_id: str = "choice") -> dict[str, Any]:
+    return {"id": step_id, "kind": "choice"}
+
+
+def race(step_id: str = "race") -> dict[str, Any]:
+    return {"id": step_id, "kind": "race"}
+
+
+def action(step_id: str = "act", **more: Any) -> dict[str, Any]:
+    return {"id": step_id, "kind": "action", "action": "comment", "with": {"text": "Hi"}, **more}
+
+
+def subflow(step_id: str = "child", workflow: str = "other", **more: Any) -> dict[str, Any]:
+    return {"id": step_id, "kind": "subflow", "workflow": workflow, **more}

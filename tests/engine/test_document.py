@@ -260,11 +260,14 @@ EXPIRING = {"levels": [{**LINE, "deadline": {"business_seconds": 60, "then": "ex
         (broken(2, outcomes=[{"id": "done"}, {"id": "done"}]), [("duplicate_id", "mend")]),
         (broken(5, **{"with": {"fields": {"a": "x"}}}), [("expression", "mark")]),
         (broken(5, action="notify", **{"with": {"to": [{"cel": "x"}], "text": "Hi"}}), [("expression", "mark")]),
-        (broken(5, action="webhook", **{"with": {"url": "x"}}), [("not_available", "mark")]),
-        (broken(5, action="assign"), [("not_available", "mark")]),
-        (broken(5, action="create_request"), [("not_available", "mark")]),
-        (broken(2, exclusive="request.number", merge="each"), [("not_available", "mend")] * 2),
-        (with_arrows(arrow("mend", "no", deadline="late")), [("not_available", "transitions/12")]),
+        (
+            broken(5, action="webhook", **{"with": {"url": "https://x.example", "body": {"a": "x"}}}),
+            [("expression", "mark")],
+        ),
+        (broken(5, action="create_request", **{"with": {"item": "a", "title": "x"}}), [("expression", "mark")]),
+        (broken(5, action="assign", **{"with": {"to": {"cel": "x"}}}), [("expression", "mark")]),
+        (broken(2, exclusive="x"), [("expression", "mend")]),
+        (with_arrows(arrow("mend", "no", deadline="late")), [("unknown_deadline", "transitions/12")]),
         (broken(6, **{"for": {}}), [("wait", "pause")]),
         (broken(6, **{"for": {"seconds": 1, "until": "now"}}), [("wait", "pause")]),
         (broken(6, **{"for": {"business_seconds": 1}}), [("wait", "pause")]),
@@ -276,19 +279,6 @@ EXPIRING = {"levels": [{**LINE, "deadline": {"business_seconds": 60, "then": "ex
 )
 def test_what_does_not_hold_together_is_named(source, wanted):
     assert codes(source, POLICIES) == wanted
-
-
-@pytest.mark.parametrize("kind", ["split", "join", "race", "subflow"])
-def test_a_kind_of_a_later_release_is_not_available_yet(kind):
-    settings = {"workflow": "other"} if kind == "subflow" else {}
-    source = single({"id": "later", "kind": kind, **settings})
-    (problem,) = check_document(source)
-    assert problem == Problem(
-        code="not_available",
-        step="later",
-        message=f"Step 'later': the kind {kind!r} is not available yet.",
-        path="steps/1/kind",
-    )
 
 
 def test_every_step_is_reached_and_reaches_an_end():
@@ -306,14 +296,14 @@ def test_every_step_is_reached_and_reaches_an_end():
     ]
 
 
-def test_a_loop_of_automatic_steps_needs_a_guard():
+def test_a_loop_of_choices_is_endless_whatever_its_guards():
     steps = [{"id": name, "kind": "choice"} for name in "ab"]
     out = [arrow("start", "a"), arrow("a", "paid", when="request.data.x"), arrow("b", "paid", when="request.data.y")]
     endless = document(steps, [*out, arrow("a", "b", otherwise=True), arrow("b", "a", otherwise=True)])
     assert codes(endless) == [("endless_loop", "a"), ("endless_loop", "b")]
     guarded = document(steps, [*out, arrow("a", "b", otherwise=True), arrow("b", "no", otherwise=True)])
     guarded["transitions"].append(arrow("b", "a", when="request.data.z"))
-    assert codes(guarded) == []
+    assert codes(guarded) == [("endless_loop", "a"), ("endless_loop", "b")]  # no guard changes within the loop
 
 
 def test_a_loop_of_actions_alone_is_endless_but_one_with_a_choice_is_not():

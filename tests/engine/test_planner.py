@@ -7,9 +7,8 @@ import pytest
 
 from apps.core.errors import TransitionNotAllowed
 from apps.workflows.engine import effects, triggers
-from apps.workflows.engine.definition import Definition, Step
+from apps.workflows.engine.definition import Definition
 from apps.workflows.engine.document import compile_document
-from apps.workflows.engine.kinds.base import Kind
 from apps.workflows.engine.marking import Kept, Marking, Token, Visit
 from apps.workflows.engine.planner import Plan, TraceEntry, TraceKind, current_stage, open_steps, plan
 from tests.engine.documents import EXPENSES, FACTS, NOW, arrow, document, facts, single, task, wait
@@ -401,7 +400,7 @@ def test_a_message_after_the_end_is_lost():
         (task("it"), (effects.WithdrawTask(visit=3, step="it"),)),
         (wait("it", seconds=5), (effects.WithdrawTimer(visit=3, step="it"),)),
         (wait("it", message="paid"), ()),
-        ({**COMMENT, "id": "it"}, ()),
+        ({**COMMENT, "id": "it"}, (effects.WithdrawAction(visit=3, step="it"),)),
     ],
 )
 def test_cancel_withdraws_what_is_open(step, withdrawn):
@@ -465,14 +464,13 @@ def test_a_run_that_reached_no_end_with_an_outcome_is_cancelled():
 
 def circling() -> dict[str, Any]:
     return document(
-        [task(), {"id": "a", "kind": "choice"}, {"id": "b", "kind": "choice"}],
+        [task(), {"id": "a", "kind": "choice"}, task("b", count=0)],
         [
             arrow("start", "work"),
             arrow("work", "a"),
             arrow("a", "b", when="request.data.again"),
             arrow("a", "paid", otherwise=True),
-            arrow("b", "a", when="request.data.again"),
-            arrow("b", "paid", otherwise=True),
+            arrow("b", "a"),
         ],
     )
 
@@ -507,20 +505,24 @@ def test_exactly_a_thousand_automatic_moves_are_allowed(messages, goes):
     assert [type(effect) for effect in run.plan.effects] == [wanted]
 
 
-def test_tokens_that_nothing_can_move_are_an_incident_that_names_their_steps(monkeypatch):
-    class Stone(Kind):
-        def phase(self, board, token):
-            return None
-
-    definition = Definition(
-        workflow="w", name="W", format=1, reopen=None, stages=(), transitions=(), hash="",
-        steps=(Step(id="join", kind="stone", name="Join"),),
-    )  # fmt: skip
-    monkeypatch.setattr("apps.workflows.engine.planner.KINDS", {"stone": Stone()})
-    marking = Marking(tokens=(Token(id=1, step="join", came_from="a", seq=1),), next=2)
-    done = plan(definition, marking, triggers.Message(name="any"), FACTS, NOW)
-    reason = "The run is stuck: tokens wait at join, and nothing can move them."
-    assert done.effects == (effects.RaiseIncident(visit=None, step="join", guard=None, reason=reason),)
+def test_tokens_that_nothing_can_move_are_an_incident_that_names_their_steps():
+    source = document(
+        [split("two"), task("a"), task("b"), join("both")],
+        [
+            arrow("start", "two"),
+            arrow("two", "a"),
+            arrow("two", "b"),
+            arrow("a", "both"),
+            arrow("b", "both"),
+            arrow("both", "paid"),
+        ],
+    )
+    run = Run(source)
+    first, second = (visit.id for visit in run.plan.marking.open_visits())
+    run.send(triggers.Complete(visit=first, outcome="done"))
+    run.send(triggers.CancelVisit(visit=second))
+    reason = "The run is stuck: tokens wait at both, and nothing can move them."
+    assert run.plan.effects[-1] == effects.RaiseIncident(visit=None, step="both", guard=None, reason=reason)
 
 
 @pytest.mark.parametrize("trigger", [triggers.TimerFired(visit=1), triggers.ActionDone(visit=1)])

@@ -42,7 +42,7 @@ def get_task_for(user: User, task_id: int) -> Task:
 
 def outcomes_of(task: Task) -> tuple[Outcome, ...]:
     """The ways out of a task, as its document says."""
-    return definition_of(task.visit.run.version_id).step(task.visit.step).outcomes
+    return definition_of(task.visit.run.version_id).step(task.visit.step).work_outcomes
 
 
 def waiting_approvals(user: User) -> QuerySet[Seat]:

@@ -156,7 +156,7 @@ def _demand_mine(task: Task, actor: User) -> None:
 
 
 def _outcome(write: Write, task: Task, outcome: Any) -> Outcome:
-    known = {known.id: known for known in write.run.definition.step(task.visit.step).outcomes}
+    known = {known.id: known for known in write.run.definition.step(task.visit.step).work_outcomes}
     if not isinstance(outcome, str) or outcome not in known:
         raise InvalidInput({"outcome": [f"This must be one of {', '.join(known)}."]})
     return known[outcome]

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from apps.workflows.engine.graph import dominators, reached, turned
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
@@ -41,7 +43,11 @@ class Transition:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """A step with the settings of its kind, as the document has them, and the outcomes it can be left by."""
+    """A step with the settings of its kind, as the document has them.
+
+    `outcomes` are those it can be left by, `work_outcomes` those its work can end by: another set only where it has
+    instances, which end by these, while the step is left by `done`.
+    """
 
     id: str
     kind: str
@@ -49,10 +55,11 @@ class Step:
     stage: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     outcomes: tuple[Outcome, ...] = ()
+    work_outcomes: tuple[Outcome, ...] = ()
 
     def outcome(self, outcome_id: str) -> Outcome | None:
-        """The outcome of that id, or None."""
-        return next((outcome for outcome in self.outcomes if outcome.id == outcome_id), None)
+        """The outcome of that id, of the step or of its work, or None."""
+        return next((one for one in (*self.outcomes, *self.work_outcomes) if one.id == outcome_id), None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +98,55 @@ class Definition:
     def arrows_to(self, step_id: str) -> tuple[Transition, ...]:
         """The arrows into a step, in document order."""
         return self._arrows_to.get(step_id, ())
+
+    @cached_property
+    def graph(self) -> Mapping[str, tuple[str, ...]]:
+        """The steps that follow each step, over arrows of every sort."""
+        return {
+            step.id: tuple(dict.fromkeys(arrow.target for arrow in self.arrows_from(step.id))) for step in self.steps
+        }
+
+    def reachable(self, step_id: str) -> frozenset[str]:
+        """The steps some way leads to from the step; itself only where it is in a loop."""
+        if step_id not in self._reachable:
+            self._reachable[step_id] = reached(self.graph, self.graph[step_id])
+        return self._reachable[step_id]
+
+    def branches(self, join_id: str) -> tuple[str, ...]:
+        """The branches of a join: the steps with an arrow into it, each once, in document order of their arrows."""
+        if join_id not in self._branches:
+            self._branches[join_id] = tuple(dict.fromkeys(arrow.source for arrow in self.arrows_to(join_id)))
+        return self._branches[join_id]
+
+    def block(self, join_id: str) -> frozenset[str]:
+        """Every step from which the join can be reached without passing its fork again, and the fork itself.
+
+        The fork is the last step that every way from the start to the join has in common.
+        """
+        if join_id not in self._blocks:
+            fork = self._forks.get(join_id, self.start.id)
+            self._blocks[join_id] = reached(self._backward, self._backward.get(join_id, ()), without=fork) | {fork}
+        return self._blocks[join_id]
+
+    @cached_property
+    def _forks(self) -> dict[str, str]:
+        return dominators(self.graph, self.start.id)
+
+    @cached_property
+    def _backward(self) -> dict[str, list[str]]:
+        return turned(self.graph)
+
+    @cached_property
+    def _reachable(self) -> dict[str, frozenset[str]]:
+        return {}
+
+    @cached_property
+    def _branches(self) -> dict[str, tuple[str, ...]]:
+        return {}
+
+    @cached_property
+    def _blocks(self) -> dict[str, frozenset[str]]:
+        return {}
 
     @cached_property
     def _steps(self) -> dict[str, Step]:

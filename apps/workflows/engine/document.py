@@ -21,6 +21,7 @@ from apps.workflows.engine import structure
 from apps.workflows.engine.definition import Definition, Stage, Step, Transition
 from apps.workflows.engine.kinds import KINDS
 from apps.workflows.engine.kinds.base import Policies
+from apps.workflows.engine.kinds.working import outcomes_with_instances
 from apps.workflows.engine.problems import Problem, Severity, by_place
 
 FORMAT = 1
@@ -188,6 +189,8 @@ _DEMANDS: Mapping[str, str] = {
 
 
 def _demand(error: ValidationError) -> str:
+    if error.validator == "anyOf":
+        return f"must be {error.schema['description']}"
     return _DEMANDS.get(str(error.validator), "does not fit").format(_shown(error.validator_value))
 
 
@@ -241,14 +244,15 @@ def _built(document: Mapping[str, Any], policies: Policies) -> Definition:
 
 
 def _step(source: Mapping[str, Any], policies: Policies) -> Step:
-    kind = KINDS.get(source["kind"])
+    work = KINDS[source["kind"]].outcomes(source, policies)
     return Step(
         id=source["id"],
         kind=source["kind"],
         name=source.get("name", source["id"]),
         stage=source.get("stage"),
         settings=MappingProxyType({key: value for key, value in source.items() if key not in _NO_SETTINGS}),
-        outcomes=kind.outcomes(source, policies) if kind else (),
+        outcomes=outcomes_with_instances(source, work),
+        work_outcomes=work,
     )
 
 

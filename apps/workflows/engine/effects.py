@@ -1,4 +1,8 @@
-"""What a plan asks the world to do. The engine does none of it."""
+"""What a plan asks the world to do. The engine does none of it.
+
+Effects that belong to one instance of a step carry its index as `instance` (None elsewhere, and where a withdrawal
+means all of them) and, where they open something, its `item`.
+"""
 
 from __future__ import annotations
 
@@ -12,29 +16,38 @@ from typing import Any
 class OpenTask:
     visit: int
     step: str
+    instance: int | None = None
+    item: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class WithdrawTask:
     visit: int
     step: str
+    instance: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenApproval:
     visit: int
     step: str
+    instance: int | None = None
+    item: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class WithdrawApproval:
     visit: int
     step: str
+    instance: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenTimer:
-    """Exactly one of: `seconds`, `business_seconds` with the key of a `calendar`, `until` (aware, perhaps past)."""
+    """Exactly one of: `seconds`, `business_seconds` with the key of a `calendar`, `until` (aware, perhaps past).
+
+    `deadline` names the deadline it belongs to; None is the timer of a wait.
+    """
 
     visit: int
     step: str
@@ -42,12 +55,17 @@ class OpenTimer:
     business_seconds: float | None = None
     calendar: str | None = None
     until: datetime | None = None
+    instance: int | None = None
+    deadline: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class WithdrawTimer:
+    """Every open timer of the visit; with `instance` only that one's."""
+
     visit: int
     step: str
+    instance: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,16 +76,82 @@ class AwaitMessage:
     step: str
     name: str
     key: str
+    instance: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunAction:
-    """`settings` are the step's `with`; the expressions of set_fields are already values (JSON)."""
+    """`settings` are the step's `with`; the expressions of its fields and its body are already values (JSON)."""
 
     visit: int
     step: str
     action: str
     settings: Mapping[str, Any]
+    instance: int | None = None
+    item: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithdrawAction:
+    """What was not sent yet is not sent any more; what was sent is not undone."""
+
+    visit: int
+    step: str
+    instance: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetFields:
+    """Values for the request's data: a message's payload, a child run's output."""
+
+    visit: int
+    step: str
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartChild:
+    """A run of the published version of another workflow; `input` is what it sees as `run.input`."""
+
+    visit: int
+    step: str
+    workflow: str
+    input: Mapping[str, Any]
+    instance: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithdrawChild:
+    visit: int
+    step: str
+    instance: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakeKey:
+    """A person begins: the key is taken now, or the plan is refused because somebody holds it."""
+
+    visit: int
+    step: str
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskKey:
+    """The visit waits in line for the key until KeyGranted comes."""
+
+    visit: int
+    step: str
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class GiveKey:
+    """The key goes back, or the place in line is given up; the next in line is served."""
+
+    visit: int
+    step: str
+    key: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +169,7 @@ class RaiseIncident:
     step: str
     guard: str | None
     reason: str
+    instance: int | None = None
 
 
 Effect = (
@@ -96,6 +181,13 @@ Effect = (
     | WithdrawTimer
     | AwaitMessage
     | RunAction
+    | WithdrawAction
+    | SetFields
+    | StartChild
+    | WithdrawChild
+    | TakeKey
+    | AskKey
+    | GiveKey
     | Finish
     | RaiseIncident
 )

@@ -6,14 +6,53 @@ Plain JSON in the database. One counter numbers tokens, visits and arrivals, so 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from enum import StrEnum
 from typing import Any
+
+
+class InstanceStatus(StrEnum):
+    """Where one instance of a step is. `waiting` is one whose turn in the sequence has not come."""
+
+    WAITING = "waiting"
+    OPEN = "open"
+    BEGUN = "begun"
+    DONE = "done"
+    WITHDRAWN = "withdrawn"
+
+
+LIVE = (InstanceStatus.OPEN, InstanceStatus.BEGUN)
+OVER = (InstanceStatus.DONE, InstanceStatus.WITHDRAWN)
+
+
+class KeyState(StrEnum):
+    """Whether a visit waits in line for its `exclusive` key or holds it. A task that is only offered does neither."""
+
+    NONE = ""
+    ASKED = "asked"
+    HELD = "held"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance:
+    """One instance of a step with instances. `item` is its part of the list (JSON), `key` that of a message."""
+
+    index: int
+    item: Any = None
+    status: InstanceStatus = InstanceStatus.WAITING
+    outcome: str | None = None
+    incident: bool = False
+    key: str | None = None
+    child: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Visit:
-    """A token's stay at a step. `key` is that of the message it waits for.
+    """A token's stay at a step.
 
+    `key` is that of the message it waits for, `exclusive` the name of the key it needs. `fired` are the deadlines that
+    have passed. `instances` is None where the step has none; `closed`: no more can be added; `left`: the step has
+    ended, its unfinished instances run on and lead nowhere. `child` is how a child run ended whose output is not read.
     A visit in incident waits for Retry. A step that does no work has a visit only while it is in incident.
     """
 
@@ -22,17 +61,45 @@ class Visit:
     begun: bool = False
     incident: bool = False
     key: str | None = None
+    exclusive: str | None = None
+    key_state: KeyState = KeyState.NONE
+    fired: tuple[str, ...] = ()
+    instances: tuple[Instance, ...] | None = None
+    closed: bool = False
+    left: bool = False
+    child: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """What became of the instances of the step a token left last: guards read it as `instances`."""
+
+    total: int = 0
+    completed: int = 0
+    outcomes: tuple[str, ...] = ()
+
+    def as_facts(self) -> dict[str, Any]:
+        return {"total": self.total, "completed": self.completed, "outcomes": list(self.outcomes)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Token:
-    """`seq` is the number of its arrival at its step, `came_from` the step it left for it (None where it was put)."""
+    """`seq` is the number of its arrival at its step, `came_from` the step it left for it (None where it was put).
+
+    A token at a race has a visit to each step that competes; any other has one at most.
+    """
 
     id: int
     step: str
     came_from: str | None
     seq: int
     visits: tuple[Visit, ...] = ()
+    counts: Counts | None = None
+
+    @property
+    def left(self) -> bool:
+        """Whether only left-over instances stand here: they lead nowhere."""
+        return bool(self.visits) and self.visits[0].left
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +116,7 @@ class Kept:
 
     name: str
     key: str
+    payload: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,14 +135,8 @@ class Marking:
         return cls()
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON: `from_json` gives the same marking back."""
-        return {
-            "tokens": [asdict(token) | {"visits": [asdict(visit) for visit in token.visits]} for token in self.tokens],
-            "joins": [{"step": open_round.step, "seen": list(open_round.seen)} for open_round in self.joins],
-            "kept": [asdict(message) for message in self.kept],
-            "next": self.next,
-            "outcome": self.outcome,
-        }
+        """Plain JSON: `from_json` gives the same marking back. What has its default value is left out."""
+        return _stored(self) | {"next": self.next}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Marking:
@@ -100,5 +162,46 @@ class Marking:
         return next((visit for visit in self.open_visits() if visit.id == visit_id), None)
 
 
+_KINDS = (Instance, Visit, Counts, Token, Round, Kept, Marking)
+_DEFAULTS = {kind: tuple((field.name, field.default) for field in fields(kind)) for kind in _KINDS}
+
+
+def _stored(value: Any) -> dict[str, Any]:
+    """A value of this module as JSON, without what has its default."""
+    pairs = ((name, getattr(value, name), default) for name, default in _DEFAULTS[type(value)])
+    return {name: _plain(one) for name, one, default in pairs if one is not default and one != default}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    if type(value) in _DEFAULTS:
+        return _stored(value)
+    return str(value) if isinstance(value, StrEnum) else value
+
+
 def _token(stored: Mapping[str, Any]) -> Token:
-    return Token(**{**stored, "visits": tuple(Visit(**visit) for visit in stored["visits"])})
+    counts = stored.get("counts")
+    return Token(
+        **{
+            **stored,
+            "visits": tuple(_visit(visit) for visit in stored.get("visits", ())),
+            "counts": None if counts is None else Counts(**{**counts, "outcomes": tuple(counts.get("outcomes", ()))}),
+        }
+    )
+
+
+def _visit(stored: Mapping[str, Any]) -> Visit:
+    instances = stored.get("instances")
+    return Visit(
+        **{
+            **stored,
+            "key_state": KeyState(stored.get("key_state", "")),
+            "fired": tuple(stored.get("fired", ())),
+            "instances": None if instances is None else tuple(_instance(one) for one in instances),
+        }
+    )
+
+
+def _instance(stored: Mapping[str, Any]) -> Instance:
+    return Instance(**{**stored, "status": InstanceStatus(stored.get("status", InstanceStatus.WAITING))})

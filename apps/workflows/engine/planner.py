@@ -14,11 +14,11 @@ from typing import Any
 
 from apps.core.errors import TransitionNotAllowed
 from apps.workflows.engine import effects, triggers
-from apps.workflows.engine.board import MOST_MOVES, Board, Runaway
+from apps.workflows.engine.board import CEL, MOST_MOVES, Board, Judge, Runaway, Spot
 from apps.workflows.engine.definition import Definition, Step
-from apps.workflows.engine.guards import GuardFailed
 from apps.workflows.engine.kinds import KINDS
-from apps.workflows.engine.marking import Kept, Marking, Token, Visit
+from apps.workflows.engine.kinds.base import Phase
+from apps.workflows.engine.marking import OVER, Kept, Marking, Token
 from apps.workflows.engine.trace import TraceEntry, TraceKind
 
 MOST_KEPT = 100
@@ -36,16 +36,23 @@ class Plan:
 
 
 def plan(
-    definition: Definition, marking: Marking, trigger: triggers.Trigger, facts: Mapping[str, Any], now: datetime
+    definition: Definition,
+    marking: Marking,
+    trigger: triggers.Trigger,
+    facts: Mapping[str, Any],
+    now: datetime,
+    *,
+    judge: Judge = CEL,
 ) -> Plan:
     """Moves a run by one trigger.
 
-    `facts` hold what guards see: `{"request": {..., "data": {...}}, "run": {...}}`; `visit` and `now` are added here. A
-    guard that fails leaves its token at its step, in incident. More than 1,000 automatic moves are dropped: the token
-    rests where the trigger put it, in incident. A machine's late trigger is ignored and traced. Raises
-    TransitionNotAllowed for an impossible trigger, and for a person's that comes too late.
+    `facts` hold what guards see: `{"request": {..., "data": {...}}, "run": {...}}`; the rest is added here (`visit`,
+    `instances`, `item`, `index`, `now`). A guard that fails leaves its token at its step, in incident. More than 1,000
+    automatic moves are dropped: the token rests where the trigger put it, in incident. A machine's late trigger is
+    ignored and traced. Raises TransitionNotAllowed for an impossible trigger, and for a person's that comes too late.
+    `judge` answers expressions; whoever explores a document hands in one that answers them in every way.
     """
-    board = Board.lay_out(definition, marking, kinds=KINDS, facts=facts, now=now)
+    board = Board.lay_out(definition, marking, kinds=KINDS, facts=facts, now=now, judge=judge)
     _TRIGGERS[type(trigger)](board, trigger)
     _settle(board)
     started_now = board.next > 1 and not marking.started
@@ -54,8 +61,8 @@ def plan(
 
 
 def open_steps(definition: Definition, marking: Marking) -> tuple[Step, ...]:
-    """The steps that hold a token, each once, in document order."""
-    held = {token.step for token in marking.tokens}
+    """The steps that hold a token or compete in a race, each once, in document order."""
+    held = {token.step for token in marking.tokens} | {visit.step for visit in marking.open_visits()}
     return tuple(step for step in definition.steps if step.id in held)
 
 
@@ -71,36 +78,28 @@ def current_stage(definition: Definition, marking: Marking) -> str | None:
 def _settle(board: Board) -> None:
     """Moves until nothing moves. A runaway loop is undone: the tokens that would move rest in incident."""
     board.moves = 0
-    before, effects_done, trace_done = board.marking(), len(board.effects), len(board.trace)
+    before = board.position()
     try:
         while token := _next_mover(board):
             _move(board, token)
     except Runaway:
-        board.resume(before, effects_done=effects_done, trace_done=trace_done)
+        board.resume(before)
         while token := _next_mover(board):
-            board.fail(token, reason=f"A loop made more than {MOST_MOVES:,} automatic moves and was stopped.")
+            board.fail_token(token, reason=f"A loop made more than {MOST_MOVES:,} automatic moves and was stopped.")
 
 
 def _next_mover(board: Board) -> Token | None:
     """The token to move: the lowest phase first, in it the one that arrived first."""
-    movers = [
-        (phase, token.seq, token.id)
-        for token in board.tokens.values()
-        if (phase := board.kind_of(token).phase(board, token)) is not None
-    ]
-    return board.tokens[min(movers)[2]] if movers else None
+    tokens = [(board.kind_of(token).phase(board.step_of(token)), token) for token in board.by_arrival()]
+    for phase in Phase:
+        for its_phase, token in tokens:
+            if its_phase is phase and board.kind_of(token).moves(board, token):
+                return token
+    return None
 
 
 def _move(board: Board, token: Token) -> None:
-    _attempt(board, token, lambda: board.kind_of(token).move(board, token))
-
-
-def _attempt(board: Board, token: Token, act: Callable[[], None]) -> None:
-    """A guard that fails is never a silent false: the token rests at the step whose guard failed, in incident."""
-    try:
-        act()
-    except GuardFailed as failure:
-        board.fail(board.tokens[token.id], guard=failure.expression, reason=failure.reason)
+    board.attempt_move(token, lambda: board.kind_of(token).move(board, token))
 
 
 def _end(board: Board, *, was_live: bool) -> None:
@@ -130,44 +129,38 @@ def _start(board: Board, trigger: triggers.Start) -> None:
 
 
 def _begin(board: Board, trigger: triggers.Begin) -> None:
-    token, visit = _open(board, trigger.visit)
-    _refuse_incident(visit)
-    board.kind_of(token).begin(board, token, visit)
+    spot = _persons(board, trigger.visit, trigger.instance)
+    board.kind_at(spot.step).begin(board, spot)
 
 
 def _complete(board: Board, trigger: triggers.Complete) -> None:
-    token, visit = _open(board, trigger.visit)
-    _refuse_incident(visit)
-    board.kind_of(token).complete(board, token, visit, trigger.outcome)
-
-
-def _retry(board: Board, trigger: triggers.Retry) -> None:
-    token, visit = _open(board, trigger.visit)
-    if not visit.incident:
-        raise TransitionNotAllowed(f"Visit {visit.id} of step {visit.step!r} is not in incident.")
-    token, visit = board.change(token, visit, incident=False)
-    _attempt(board, token, lambda: board.kind_of(token).retry(board, token, visit))
+    spot = _persons(board, trigger.visit, trigger.instance)
+    board.kind_at(spot.step).complete(board, spot, trigger.outcome)
 
 
 def _timer_fired(board: Board, trigger: triggers.TimerFired) -> None:
-    found = _machine_finds(board, trigger.visit)
-    if found:
-        token, visit = found
-        board.kind_of(token).timer_fired(board, token, visit)
+    if spot := _machines(board, trigger.visit, trigger.instance):
+        board.kind_at(spot.step).timer_fired(board, spot, trigger.deadline)
+
+
+def _key_granted(board: Board, trigger: triggers.KeyGranted) -> None:
+    if spot := _machines(board, trigger.visit):
+        board.kind_at(spot.step).key_granted(board, spot)
 
 
 def _action_done(board: Board, trigger: triggers.ActionDone) -> None:
-    found = _machine_finds(board, trigger.visit)
-    if found:
-        token, visit = found
-        board.kind_of(token).action_done(board, token, visit)
+    if spot := _machines(board, trigger.visit, trigger.instance):
+        board.kind_at(spot.step).action_done(board, spot)
 
 
 def _action_failed(board: Board, trigger: triggers.ActionFailed) -> None:
-    found = _machine_finds(board, trigger.visit)
-    if found:
-        token, visit = found
-        board.kind_of(token).action_failed(board, token, visit, trigger.reason)
+    if spot := _machines(board, trigger.visit, trigger.instance):
+        board.kind_at(spot.step).action_failed(board, spot, trigger.reason)
+
+
+def _child_ended(board: Board, trigger: triggers.ChildEnded) -> None:
+    if spot := _machines(board, trigger.visit, trigger.instance):
+        board.kind_at(spot.step).child_ended(board, spot, trigger.outcome, trigger.run or {})
 
 
 def _message(board: Board, trigger: triggers.Message) -> None:
@@ -177,12 +170,12 @@ def _message(board: Board, trigger: triggers.Message) -> None:
     """
     if board.next == 1:
         raise TransitionNotAllowed("This run has not started.")
-    for token, visit in board.by_age():
-        if board.kind_of(token).message(board, token, visit, trigger.name, trigger.key):
+    for spot in board.by_age():
+        if board.kind_at(spot.step).message(board, spot, trigger.name, trigger.key, trigger.payload):
             return
     keeps = any(board.kinds[step.kind].keeps(step, trigger.name) for step in board.definition.steps)
     if keeps and board.tokens and len(board.kept) < MOST_KEPT:
-        board.kept.append(Kept(name=trigger.name, key=trigger.key))
+        board.kept.append(Kept(name=trigger.name, key=trigger.key, payload=trigger.payload))
         board.tell(TraceKind.KEPT)
     else:
         board.tell(TraceKind.LOST)
@@ -195,33 +188,94 @@ def _cancel(board: Board, trigger: triggers.Cancel) -> None:
     board.outcome = "cancelled"
 
 
+def _cancel_visit(board: Board, trigger: triggers.CancelVisit) -> None:
+    board.withdraw(_open(board, trigger.visit).token)
+
+
+def _add_instance(board: Board, trigger: triggers.AddInstance) -> None:
+    spot = _open(board, trigger.visit)
+    board.kind_at(spot.step).add_instance(board, spot, trigger.item)
+
+
+def _close_instances(board: Board, trigger: triggers.CloseInstances) -> None:
+    spot = _open(board, trigger.visit)
+    board.kind_at(spot.step).close_instances(board, spot)
+
+
+def _finish_instances(board: Board, trigger: triggers.FinishInstances) -> None:
+    spot = _open(board, trigger.visit)
+    board.kind_at(spot.step).finish_instances(board, spot)
+
+
+def _retry(board: Board, trigger: triggers.Retry) -> None:
+    spot = _in_incident(board, trigger.visit, trigger.instance)
+    board.attempt(spot, lambda: board.kind_at(spot.step).retry(board, spot))
+
+
+def _skip(board: Board, trigger: triggers.Skip) -> None:
+    spot = _in_incident(board, trigger.visit, trigger.instance)
+    board.kind_at(spot.step).skip(board, spot, trigger.outcome)
+
+
+def _move_token(board: Board, trigger: triggers.Move) -> None:
+    """What the token did is withdrawn. At a join it counts as a token of the first branch that has none waiting."""
+    token = board.tokens.get(trigger.token)
+    if token is None:
+        raise TransitionNotAllowed(f"Token {trigger.token} is not there any more.")
+    if not board.definition.has_step(trigger.to) or trigger.to == board.definition.start.id:
+        raise TransitionNotAllowed(f"A token cannot be moved to {trigger.to!r}: choose another step of this workflow.")
+    board.withdraw(token)
+    waiting = {other.came_from for other in board.tokens.values() if other.step == trigger.to}
+    branches = board.definition.branches(trigger.to)
+    source = next((branch for branch in branches if branch not in waiting), branches[0])
+    board.tell(TraceKind.MOVED, board.put(trigger.to, came_from=source))
+
+
 _TRIGGERS: Mapping[type, Callable[[Board, Any], None]] = {
     triggers.Start: _start,
     triggers.Begin: _begin,
     triggers.Complete: _complete,
     triggers.TimerFired: _timer_fired,
     triggers.Message: _message,
+    triggers.KeyGranted: _key_granted,
     triggers.ActionDone: _action_done,
     triggers.ActionFailed: _action_failed,
+    triggers.ChildEnded: _child_ended,
     triggers.Cancel: _cancel,
+    triggers.CancelVisit: _cancel_visit,
+    triggers.AddInstance: _add_instance,
+    triggers.CloseInstances: _close_instances,
+    triggers.FinishInstances: _finish_instances,
     triggers.Retry: _retry,
+    triggers.Skip: _skip,
+    triggers.Move: _move_token,
 }
 
 
-def _open(board: Board, visit_id: int) -> tuple[Token, Visit]:
-    found = board.find(visit_id)
-    if found is None:
+def _open(board: Board, visit_id: int, instance: int | None = None) -> Spot:
+    spot = board.find(visit_id, instance)
+    if spot is None:
         raise TransitionNotAllowed(f"Visit {visit_id} is not open: it has ended or was withdrawn.")
-    return found
+    return spot
 
 
-def _refuse_incident(visit: Visit) -> None:
-    if visit.incident:
-        raise TransitionNotAllowed(f"Step {visit.step!r} (visit {visit.id}) waits for an operator.")
+def _persons(board: Board, visit_id: int, instance: int | None) -> Spot:
+    spot = _open(board, visit_id, instance)
+    if spot.in_incident:
+        raise TransitionNotAllowed(f"Step {spot.step!r} (visit {visit_id}) waits for an operator.")
+    return spot
 
 
-def _machine_finds(board: Board, visit_id: int) -> tuple[Token, Visit] | None:
-    found = board.find(visit_id)
-    if found is None:
-        board.tell(TraceKind.IGNORED, visit=visit_id)
-    return found
+def _machines(board: Board, visit_id: int, instance: int | None = None) -> Spot | None:
+    spot = board.find(visit_id, instance)
+    if spot is None or (spot.part is not None and spot.part.status in OVER):
+        board.tell(TraceKind.IGNORED, spot, visit=visit_id)
+        return None
+    return spot
+
+
+def _in_incident(board: Board, visit_id: int, instance: int | None) -> Spot:
+    spot = _open(board, visit_id, instance)
+    if not spot.in_incident:
+        raise TransitionNotAllowed(f"Visit {visit_id} of step {spot.step!r} is not in incident.")
+    return board.change_part(spot, incident=False)

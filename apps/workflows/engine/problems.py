@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+from apps.workflows.engine.definition import Step
+
 
 class Severity(Enum):
     """Whether a problem keeps a document from becoming a version."""
@@ -33,6 +35,11 @@ class Problem:
         if self.transition is not None:
             return f"transitions/{self.transition}"
         return self.path or "document"
+
+
+def step_problem(code: str, step: Step, text: str, *, path: str = "") -> Problem:
+    """A problem of a step; `path` is a path within it."""
+    return Problem(code=code, step=step.id, message=f"Step {step.id!r}: {text}", path=path)
 
 
 def by_place(problems: Iterable[Problem]) -> dict[str, list[str]]:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
+from apps.workflows.engine.attributes.check import check_attributes, expressions_of_attributes
 from apps.workflows.engine.definition import Definition, Step, Transition
+from apps.workflows.engine.graph import reached, turned
 from apps.workflows.engine.guards import check_expression
 from apps.workflows.engine.kinds import KINDS
 from apps.workflows.engine.kinds.base import Kind, Policies, step_problem
 from apps.workflows.engine.problems import Problem, Severity
 
-_INSTANCES = frozenset({"for_each", "count", "mode", "done_when", "open_ended", "cancel_rest"})
-NOT_YET = _INSTANCES | {"deadlines", "only_while", "exclusive", "cancels", "merge"}
-
 
 def check(definition: Definition, policies: Policies) -> Iterator[Problem]:
-    """Every problem of structure. A step of a kind that is not available yet is only a place in the graph."""
+    """Every problem of structure."""
     places = {step.id: f"steps/{index}" for index, step in enumerate(definition.steps)}
     for problem in _problems(definition, policies):
         if problem.step is None:
@@ -62,13 +61,13 @@ def _check_arrow(arrow: Transition, definition: Definition) -> Iterator[Problem]
     for step_id in dict.fromkeys((arrow.source, arrow.target)):
         if not definition.has_step(step_id):
             yield _arrow_problem("unknown_step", arrow, f"there is no step {step_id!r}.")
-    if arrow.deadline is not None:
-        yield _arrow_problem("not_available", arrow, "deadlines are not available yet.")
-    kind = KINDS.get(definition.step(arrow.source).kind) if definition.has_step(arrow.source) else None
-    if kind is not None:
+    if definition.has_step(arrow.source):
+        kind = KINDS[definition.step(arrow.source).kind]
         for condition in sorted(_conditions(arrow) - kind.conditions):
             text = f"an arrow out of a step of kind {kind.name!r} cannot carry {condition!r}."
             yield _arrow_problem("arrow_condition", arrow, text)
+    if arrow.deadline is not None and arrow.outcome is not None:
+        yield _arrow_problem("arrow_condition", arrow, "an arrow says 'outcome' or 'deadline', not both.")
     if arrow.when is not None:
         problem = check_expression(arrow.when, boolean=True)
         if problem:
@@ -76,7 +75,12 @@ def _check_arrow(arrow: Transition, definition: Definition) -> Iterator[Problem]
 
 
 def _conditions(arrow: Transition) -> set[str]:
-    carried = {"outcome": arrow.outcome is not None, "when": arrow.when is not None, "otherwise": arrow.otherwise}
+    carried = {
+        "outcome": arrow.outcome is not None,
+        "when": arrow.when is not None,
+        "otherwise": arrow.otherwise,
+        "deadline": arrow.deadline is not None,
+    }
     return {name for name, is_carried in carried.items() if is_carried}
 
 
@@ -89,20 +93,25 @@ def _arrow_problem(code: str, arrow: Transition, text: str) -> Problem:
 
 
 def _check_step(step: Step, definition: Definition, policies: Policies) -> Iterator[Problem]:
-    kind = KINDS.get(step.kind)
-    if kind is None:
-        yield step_problem("not_available", step, f"the kind {step.kind!r} is not available yet.", path="kind")
-        return
-    for key in sorted(NOT_YET & step.settings.keys()):
-        yield step_problem("not_available", step, f"{key!r} is not available yet.", path=key)
+    kind = KINDS[step.kind]
     yield from kind.check(step, definition, policies)
     yield from _check_expressions(step, kind)
     if kind.working:
         yield from _check_outcomes(step, kind, definition, policies)
+        yield from check_attributes(step, definition)
+    elif not kind.several_threads:
+        yield from _check_equal_arrows(step, definition)
+
+
+def _check_equal_arrows(step: Step, definition: Definition) -> Iterator[Problem]:
+    counts = Counter((arrow.target, arrow.when, arrow.otherwise) for arrow in definition.arrows_from(step.id))
+    for (target, _, _), count in counts.items():
+        if count > 1:
+            yield step_problem("equal_arrows", step, f"{count} equal arrows lead to {target!r}; only one can be taken.")
 
 
 def _check_expressions(step: Step, kind: Kind) -> Iterator[Problem]:
-    for path, source, is_condition in kind.expressions(step):
+    for path, source, is_condition in (*kind.expressions(step), *expressions_of_attributes(step)):
         problem = check_expression(source, boolean=is_condition)
         if problem:
             yield step_problem("expression", step, f"{path!r}: {problem}", path=path)
@@ -140,8 +149,8 @@ def _check_taken(step: Step, counts: Counter[str | None], optional: frozenset[st
 def _check_graph(definition: Definition) -> Iterator[Problem]:
     starts = [step.id for step in definition.steps if step.kind == "start"]
     ends = [step.id for step in definition.steps if step.kind == "end"]
-    forward = _reached(starts, lambda step: [arrow.target for arrow in definition.arrows_from(step)])
-    backward = _reached(ends, lambda step: [arrow.source for arrow in definition.arrows_to(step)])
+    forward = reached(definition.graph, starts)
+    backward = reached(turned(definition.graph), ends)
     for step in definition.steps:
         if step.id not in forward and starts:
             yield step_problem("unreachable", step, "no way leads here from the start.")
@@ -150,35 +159,32 @@ def _check_graph(definition: Definition) -> Iterator[Problem]:
     yield from _check_endless(definition)
 
 
-def _reached(roots: list[str], following: Callable[[str], list[str]]) -> set[str]:
-    seen = set(roots)
-    waiting = list(roots)
-    while waiting:
-        for step in following(waiting.pop()):
-            if step not in seen:
-                seen.add(step)
-                waiting.append(step)
-    return seen
-
-
 def _check_endless(definition: Definition) -> Iterator[Problem]:
     """Loops in which nothing waits and nothing decides: of steps that only pass tokens on, and of actions alone."""
-    passing = {step.id for step in definition.steps if step.kind in KINDS and not KINDS[step.kind].working}
+    passing = {step.id for step in definition.steps if not KINDS[step.kind].working}
     acting = {step.id for step in definition.steps if step.kind == "action"}
-    for group in (passing, acting):
-        for step in definition.steps:
-            if step.id in group and _returns(step.id, group, definition):
-                yield step_problem("endless_loop", step, "is in a loop of automatic steps that no guard ends.")
+    choosing = {step.id for step in definition.steps if step.kind == "choice"}
+    found = [
+        *_loops(passing, definition, guarded=False),
+        *_loops(acting, definition, guarded=False),
+        *_loops(choosing, definition, guarded=True),
+    ]
+    for step_id in dict.fromkeys(found):
+        text = "is in a loop of automatic steps in which nothing changes that could end it."
+        yield step_problem("endless_loop", definition.step(step_id), text)
 
 
-def _returns(step: str, group: set[str], definition: Definition) -> bool:
-    """Whether arrows without a guard lead from the step back to it within the group."""
+def _loops(group: set[str], definition: Definition, *, guarded: bool) -> Iterator[str]:
+    """The steps of the group that lead back to themselves within it; over arrows with a guard only if `guarded`."""
 
     def following(name: str) -> list[str]:
         arrows = definition.arrows_from(name)
-        return [arrow.target for arrow in arrows if arrow.when is None and arrow.target in group]
+        return [arrow.target for arrow in arrows if arrow.target in group and (guarded or arrow.when is None)]
 
-    return step in _reached(following(step), following)
+    graph = {name: following(name) for name in group}
+    for step in definition.steps:
+        if step.id in group and step.id in reached(graph, graph[step.id]):
+            yield step.id
 
 
 def _check_ends(definition: Definition) -> Iterator[Problem]:

@@ -13,7 +13,14 @@ class TraceKind(Enum):
     BEGUN = "begun"
     ENDED = "ended"
     WITHDRAWN = "withdrawn"
+    INSTANCE_OPENED = "instance opened"
+    INSTANCE_ENDED = "instance ended"
+    IN_LINE = "in line"
+    OVERDUE = "overdue"
     PASSED = "passed"
+    JOINED = "joined"
+    ABSORBED = "absorbed"
+    MOVED = "moved"
     IGNORED = "ignored"
     KEPT = "kept"
     LOST = "lost"
@@ -25,7 +32,8 @@ class TraceKind(Enum):
 class TraceEntry:
     """One thing that happened. What does not apply is None. `transition` is the index of the arrow taken.
 
-    Opened, begun, ended and withdrawn are told of working steps only; start, choice and end only pass.
+    Opened, begun, ended and withdrawn are told of working steps only; start, choice, split, race and end only pass. The
+    `outcome` of `overdue` is the deadline's id.
     """
 
     kind: TraceKind
@@ -34,3 +42,4 @@ class TraceEntry:
     token: int | None = None
     outcome: str | None = None
     transition: int | None = None
+    instance: int | None = None

@@ -9,10 +9,25 @@ from apps.workflows.engine.kinds.approval import Approval
 from apps.workflows.engine.kinds.base import Kind
 from apps.workflows.engine.kinds.choice import Choice
 from apps.workflows.engine.kinds.end import End
+from apps.workflows.engine.kinds.join import Join
+from apps.workflows.engine.kinds.race import Race
+from apps.workflows.engine.kinds.split import Split
 from apps.workflows.engine.kinds.start import Start
+from apps.workflows.engine.kinds.subflow import Subflow
 from apps.workflows.engine.kinds.task import Task
 from apps.workflows.engine.kinds.wait import Wait
 
-KINDS: Mapping[str, Kind] = {
-    kind.name: kind for kind in (Start(), Task(), Approval(), Action(), Choice(), Wait(), End())
-}
+_ALL: tuple[Kind, ...] = (
+    Start(),
+    Task(),
+    Approval(),
+    Action(),
+    Choice(),
+    Split(),
+    Join(),
+    Wait(),
+    Race(),
+    Subflow(),
+    End(),
+)
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}

@@ -1,23 +1,20 @@
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
-from apps.workflows.engine.board import Board
-from apps.workflows.engine.definition import Definition, Outcome, Step
-from apps.workflows.engine.effects import RunAction
-from apps.workflows.engine.guards import GuardFailed
-from apps.workflows.engine.kinds.base import Policies, Working, step_problem
+from apps.workflows.engine.board import Board, Spot
+from apps.workflows.engine.definition import Outcome, Step
+from apps.workflows.engine.effects import RunAction, WithdrawAction
+from apps.workflows.engine.kinds.base import Policies
 from apps.workflows.engine.kinds.rules import expressions_in
-from apps.workflows.engine.marking import Token, Visit
-from apps.workflows.engine.problems import Problem
+from apps.workflows.engine.kinds.values import plain_value
+from apps.workflows.engine.kinds.working import Working
 from apps.workflows.engine.trace import TraceKind
 
 DONE = Outcome(id="done", label="Done")
 FAILED = Outcome(id="failed", label="Failed")
-AVAILABLE = frozenset({"set_fields", "comment", "notify"})
+EVALUATED = frozenset({"fields", "body"})
 
 
 class Action(Working):
@@ -32,49 +29,36 @@ class Action(Working):
     def optional(self, step: Step, policies: Policies) -> frozenset[str]:
         return frozenset({FAILED.id})
 
-    def check(self, step: Step, definition: Definition, policies: Policies) -> Iterator[Problem]:
-        action = step.settings["action"]
-        if action not in AVAILABLE:
-            yield step_problem("not_available", step, f"the action {action!r} is not available yet.", path="action")
-
     def expressions(self, step: Step) -> Iterator[tuple[str, str, bool]]:
-        settings = step.settings.get("with", {})
-        if step.settings["action"] == "set_fields":
-            for name, expression in settings["fields"].items():
-                yield f"with/fields/{name}", expression, False
-        if step.settings["action"] == "notify":
-            yield from expressions_in(settings["to"], "with/to")
+        settings = step.settings["with"]
+        for group in EVALUATED:
+            for name, expression in settings.get(group, {}).items():
+                yield f"with/{group}/{name}", expression, False
+        if "title" in settings:
+            yield "with/title", settings["title"], False
+        to = settings.get("to", ())
+        yield from expressions_in([to] if isinstance(to, Mapping) else to, "with/to")
 
-    def open(self, board: Board, token: Token, visit: Visit) -> None:
-        step = board.step_of(token)
-        settings = dict(step.settings.get("with", {}))
-        if "fields" in settings:
-            settings["fields"] = {name: _value(board, token, text) for name, text in settings["fields"].items()}
-        board.begin(token, visit)
-        board.emit(RunAction(visit=visit.id, step=step.id, action=step.settings["action"], settings=settings))
+    def open(self, board: Board, spot: Spot) -> None:
+        settings = dict(board.setting(spot, "with"))
+        for group in EVALUATED & settings.keys():
+            settings[group] = {name: plain_value(board, spot, text) for name, text in settings[group].items()}
+        if "title" in settings:
+            settings["title"] = plain_value(board, spot, settings["title"])
+        action = board.definition.step(spot.step).settings["action"]
+        item = spot.part.item if spot.part else None
+        board.emit(RunAction(**spot.of, action=action, settings=settings, item=item))
 
-    def action_done(self, board: Board, token: Token, visit: Visit) -> None:
-        self.leave(board, token, visit, DONE.id)
+    def take_back(self, board: Board, spot: Spot) -> None:
+        board.emit(WithdrawAction(**spot.of))
 
-    def action_failed(self, board: Board, token: Token, visit: Visit, reason: str) -> None:
-        if visit.incident:
-            board.tell(TraceKind.IGNORED, token, visit=visit.id)
-        elif self.arrow(board.definition, visit.step, FAILED.id):
-            self.leave(board, token, visit, FAILED.id)
+    def action_done(self, board: Board, spot: Spot) -> None:
+        self.done(board, spot, DONE.id)
+
+    def action_failed(self, board: Board, spot: Spot, reason: str) -> None:
+        if spot.in_incident:
+            board.tell(TraceKind.IGNORED, spot)
+        elif spot.instance is None and self.arrow(board.definition.arrows_from(spot.step), FAILED.id):
+            self.leave(board, spot, FAILED.id)
         else:
-            board.fail(token, reason=reason)
-
-
-def _value(board: Board, token: Token, expression: str) -> Any:
-    """The expression's value as JSON; a point in time becomes ISO text. Raises GuardFailed."""
-    value = board.value(token, expression)
-    try:
-        return json.loads(json.dumps(value, allow_nan=False, default=_instant))
-    except (TypeError, ValueError) as error:
-        raise GuardFailed(expression, f"A field cannot hold what this gives: {error}") from error
-
-
-def _instant(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} is no field's value")
+            board.fail(spot, reason=reason)

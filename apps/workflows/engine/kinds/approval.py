@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from apps.workflows.engine.board import Board
+from apps.workflows.engine.board import Board, Spot
 from apps.workflows.engine.definition import Definition, Outcome, Step
 from apps.workflows.engine.effects import OpenApproval, WithdrawApproval
-from apps.workflows.engine.kinds.base import Policies, Working, step_problem
+from apps.workflows.engine.kinds.base import Policies, step_problem
 from apps.workflows.engine.kinds.rules import expressions_of_policy
-from apps.workflows.engine.marking import Token, Visit
+from apps.workflows.engine.kinds.working import Working
 from apps.workflows.engine.problems import Problem, Severity
 
 APPROVED = Outcome(id="approved", label="Approved")
@@ -52,15 +52,14 @@ class Approval(Working):
         if "policy" in step.settings:
             yield from expressions_of_policy(step.settings["policy"], "policy")
 
-    def open(self, board: Board, token: Token, visit: Visit) -> None:
-        board.begin(token, visit)
-        board.emit(OpenApproval(visit=visit.id, step=visit.step))
+    def open(self, board: Board, spot: Spot) -> None:
+        board.emit(OpenApproval(**spot.of, item=spot.part.item if spot.part else None))
 
-    def complete(self, board: Board, token: Token, visit: Visit, outcome: str) -> None:
-        self.complete_by(board, token, visit, outcome)
+    def complete(self, board: Board, spot: Spot, outcome: str) -> None:
+        self.complete_by(board, spot, outcome)
 
-    def withdraw(self, board: Board, token: Token, visit: Visit) -> None:
-        board.emit(WithdrawApproval(visit=visit.id, step=visit.step))
+    def take_back(self, board: Board, spot: Spot) -> None:
+        board.emit(WithdrawApproval(**spot.of))
 
 
 def _policy(source: Mapping[str, Any], policies: Policies) -> Mapping[str, Any] | None:

@@ -7,11 +7,12 @@ from enum import IntEnum
 from typing import Any, ClassVar
 
 from apps.core.errors import TransitionNotAllowed
-from apps.workflows.engine.board import Board
-from apps.workflows.engine.definition import Definition, Outcome, Step, Transition
+from apps.workflows.engine.board import Board, Spot
+from apps.workflows.engine.definition import Definition, Outcome, Step
 from apps.workflows.engine.marking import Token, Visit
-from apps.workflows.engine.problems import Problem
-from apps.workflows.engine.trace import TraceKind
+from apps.workflows.engine.problems import Problem, step_problem
+
+__all__ = ["Kind", "Phase", "Policies", "not_allowed", "step_problem"]
 
 Policies = Mapping[str, Mapping[str, Any]]
 
@@ -28,11 +29,14 @@ class Kind:
     """A step kind. Instances hold nothing.
 
     `working`: a visit to such a step is work for somebody or something, told in the trace. `conditions`: what arrows
-    out of it may carry. `own_arrow_only`: outcomes that an arrow without `outcome` does not take.
+    out of it may carry. `own_arrow_only`: outcomes that an arrow without `outcome` does not take. `gathers`: branches
+    may meet here without saying `merge`. `several_threads`: equal arrows out of it are several threads.
     """
 
     name: ClassVar[str]
     working: ClassVar[bool] = False
+    gathers: ClassVar[bool] = False
+    several_threads: ClassVar[bool] = False
     conditions: ClassVar[frozenset[str]] = frozenset()
     own_arrow_only: ClassVar[frozenset[str]] = frozenset()
 
@@ -60,93 +64,82 @@ class Kind:
 
     # the run
 
-    def phase(self, board: Board, token: Token) -> Phase | None:
-        """When the token moves by itself, or None where it rests. One that has a visit rests."""
-        return None if token.visits else Phase.FIRST
+    def phase(self, step: Step) -> Phase:
+        """When tokens at the step move by themselves."""
+        return Phase.FIRST
+
+    def moves(self, board: Board, token: Token) -> bool:
+        """Whether the token moves by itself now. One that has a visit rests."""
+        return not token.visits
 
     def move(self, board: Board, token: Token) -> None:
         """Lets the token do what it does by itself. Raises guards.GuardFailed."""
         raise NotImplementedError
 
-    def withdraw(self, board: Board, token: Token, visit: Visit) -> None:
+    def offer(self, board: Board, spot: Spot) -> None:
+        """Opens the visit's work without beginning it: it competes in a race. Raises guards.GuardFailed."""
+        raise not_allowed(spot.visit, "cannot compete in a race")
+
+    def is_over_at_once(self, board: Board, token: Token, step: Step) -> bool:
+        """Whether a visit to the step would be over at once. Raises guards.GuardFailed."""
+        return False
+
+    def withdraw_visit(self, board: Board, spot: Spot) -> None:
         """Says what has to be taken back with the visit."""
 
-    def retry(self, board: Board, token: Token, visit: Visit) -> None:
+    def retry(self, board: Board, spot: Spot) -> None:
         """Tries again what failed. Raises guards.GuardFailed."""
-        board.rest(token)
+        board.rest(spot.token)
 
-    def begin(self, board: Board, token: Token, visit: Visit) -> None:
+    def skip(self, board: Board, spot: Spot, outcome: str | None) -> None:
+        """Goes on as if the step had ended. Raises TransitionNotAllowed."""
+        raise not_allowed(spot.visit, "cannot be skipped; move its token instead")
+
+    def begin(self, board: Board, spot: Spot) -> None:
         """Takes Begin. Raises TransitionNotAllowed."""
-        raise _not_allowed(visit, "cannot be taken up")
+        raise not_allowed(spot.visit, "cannot be taken up")
 
-    def complete(self, board: Board, token: Token, visit: Visit, outcome: str) -> None:
+    def complete(self, board: Board, spot: Spot, outcome: str) -> None:
         """Takes Complete. Raises TransitionNotAllowed."""
-        raise _not_allowed(visit, "cannot be completed by anybody")
+        raise not_allowed(spot.visit, "cannot be completed by anybody")
 
-    def timer_fired(self, board: Board, token: Token, visit: Visit) -> None:
+    def timer_fired(self, board: Board, spot: Spot, deadline: str | None) -> None:
         """Takes TimerFired. Raises TransitionNotAllowed."""
-        raise _not_allowed(visit, "has no timer")
+        raise not_allowed(spot.visit, "has no timer")
 
-    def action_done(self, board: Board, token: Token, visit: Visit) -> None:
+    def key_granted(self, board: Board, spot: Spot) -> None:
+        """Takes KeyGranted. Raises TransitionNotAllowed, guards.GuardFailed."""
+        raise not_allowed(spot.visit, "needs no key")
+
+    def action_done(self, board: Board, spot: Spot) -> None:
         """Takes ActionDone. Raises TransitionNotAllowed."""
-        raise _not_allowed(visit, "runs no action")
+        raise not_allowed(spot.visit, "runs no action")
 
-    def action_failed(self, board: Board, token: Token, visit: Visit, reason: str) -> None:
+    def action_failed(self, board: Board, spot: Spot, reason: str) -> None:
         """Takes ActionFailed. Raises TransitionNotAllowed."""
-        raise _not_allowed(visit, "runs no action")
+        raise not_allowed(spot.visit, "runs no action")
 
-    def message(self, board: Board, token: Token, visit: Visit, name: str, key: str) -> bool:
+    def child_ended(self, board: Board, spot: Spot, outcome: str, run: Mapping[str, Any]) -> None:
+        """Takes ChildEnded. Raises TransitionNotAllowed, guards.GuardFailed."""
+        raise not_allowed(spot.visit, "has no child run")
+
+    def message(self, board: Board, spot: Spot, name: str, key: str, payload: Any) -> bool:
         """Takes a message if the visit waits for it, and says whether it did."""
         return False
 
+    def add_instance(self, board: Board, spot: Spot, item: Any) -> None:
+        """Takes AddInstance. Raises TransitionNotAllowed, guards.GuardFailed."""
+        raise not_allowed(spot.visit, "has no instances")
 
-class Working(Kind):
-    """A kind whose visits are work. A visit is begun when it opens, if the kind does not say otherwise."""
+    def close_instances(self, board: Board, spot: Spot) -> None:
+        """Takes CloseInstances. Raises TransitionNotAllowed, guards.GuardFailed."""
+        raise not_allowed(spot.visit, "has no instances")
 
-    working = True
-    conditions = frozenset({"outcome"})
-
-    def move(self, board: Board, token: Token) -> None:
-        token, visit = board.open_visit(token)
-        self.open(board, token, visit)
-
-    def retry(self, board: Board, token: Token, visit: Visit) -> None:
-        self.open(board, token, visit)
-
-    def open(self, board: Board, token: Token, visit: Visit) -> None:
-        """Lets the work of the visit begin. Raises guards.GuardFailed; then nothing has begun."""
-        raise NotImplementedError
-
-    def leave(self, board: Board, token: Token, visit: Visit, outcome: str) -> None:
-        """Ends the visit by an outcome and moves its token along the arrow. Raises TransitionNotAllowed."""
-        arrow = self.arrow(board.definition, visit.step, outcome)
-        if arrow is None:
-            raise _not_allowed(visit, f"cannot be left by {outcome!r}: no arrow leads on")
-        token, visit = board.begin(token, visit)
-        board.tell(TraceKind.ENDED, token, visit=visit.id, outcome=outcome, transition=arrow.index)
-        board.follow(token, arrow)
-
-    def complete_by(self, board: Board, token: Token, visit: Visit, outcome: str) -> None:
-        """`leave`, for an outcome that came from outside. Raises TransitionNotAllowed."""
-        step = board.step_of(token)
-        if step.outcome(outcome) is None:
-            known = ", ".join(known.id for known in step.outcomes)
-            raise _not_allowed(visit, f"has no outcome {outcome!r}, only {known}")
-        self.leave(board, token, visit, outcome)
-
-    def arrow(self, definition: Definition, step_id: str, outcome: str) -> Transition | None:
-        """The arrow of that outcome, else the one without `outcome`."""
-        arrows = [arrow for arrow in definition.arrows_from(step_id) if arrow.deadline is None]
-        own = next((arrow for arrow in arrows if arrow.outcome == outcome), None)
-        if own is not None or outcome in self.own_arrow_only:
-            return own
-        return next((arrow for arrow in arrows if arrow.outcome is None), None)
+    def finish_instances(self, board: Board, spot: Spot) -> None:
+        """Takes FinishInstances. Raises TransitionNotAllowed."""
+        raise not_allowed(spot.visit, "has no instances")
 
 
-def step_problem(code: str, step: Step, text: str, *, path: str = "") -> Problem:
-    """A problem of a step; `path` is a path within it."""
-    return Problem(code=code, step=step.id, message=f"Step {step.id!r}: {text}", path=path)
-
-
-def _not_allowed(visit: Visit, what: str) -> TransitionNotAllowed:
+def not_allowed(visit: Visit, what: str) -> TransitionNotAllowed:
+    """The refusal of something that a visit cannot do."""
     return TransitionNotAllowed(f"Step {visit.step!r} (visit {visit.id}) {what}.")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from apps.workflows.engine.board import Board
+from apps.workflows.engine.board import Board, Spot
 from apps.workflows.engine.definition import Definition, Step, Transition
 from apps.workflows.engine.kinds.base import Kind, Policies, step_problem
 from apps.workflows.engine.marking import Token
@@ -33,6 +33,12 @@ class Choice(Kind):
         arrow = self._chosen(board, token)
         board.tell(TraceKind.PASSED, token, transition=arrow.index)
         board.follow(token, arrow)
+
+    def skip(self, board: Board, spot: Spot, outcome: str | None) -> None:
+        """Takes the arrow that says `otherwise`."""
+        arrow = next(arrow for arrow in board.definition.arrows_from(spot.step) if arrow.otherwise)
+        board.tell(TraceKind.PASSED, spot, transition=arrow.index)
+        board.follow(spot.token, arrow)
 
     def _chosen(self, board: Board, token: Token) -> Transition:
         arrows = board.definition.arrows_from(token.step)

@@ -14,6 +14,7 @@ class End(Kind):
     """Takes its token. One that terminates withdraws every other token too and decides the outcome."""
 
     name = "end"
+    gathers = True
 
     def check(self, step: Step, definition: Definition, policies: Policies) -> Iterator[Problem]:
         if definition.arrows_from(step.id):

@@ -1,20 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
-from apps.workflows.engine.board import Board
+from apps.workflows.engine.attributes import deadlines
+from apps.workflows.engine.attributes.check import SORTS, duration_problem
+from apps.workflows.engine.attributes.exclusive import key_text
+from apps.workflows.engine.board import Board, Spot
 from apps.workflows.engine.definition import Definition, Outcome, Step
-from apps.workflows.engine.effects import AwaitMessage, OpenTimer, WithdrawTimer
-from apps.workflows.engine.guards import GuardFailed
-from apps.workflows.engine.kinds.base import Policies, Working, step_problem
-from apps.workflows.engine.marking import Kept, Token, Visit
+from apps.workflows.engine.effects import AwaitMessage, SetFields, WithdrawTimer
+from apps.workflows.engine.kinds.base import Policies, step_problem
+from apps.workflows.engine.kinds.working import Working
+from apps.workflows.engine.marking import OVER, Kept, Token, Visit
 from apps.workflows.engine.problems import Problem
 
 DONE = Outcome(id="done", label="Done")
-SORTS = ("seconds", "business_seconds", "until", "message")
-BELONGS_TO = {"calendar": "business_seconds", "key": "message", "keep": "message", "into": "message"}
 
 
 class Wait(Working):
@@ -27,13 +27,15 @@ class Wait(Working):
 
     def check(self, step: Step, definition: Definition, policies: Policies) -> Iterator[Problem]:
         spec = step.settings["for"]
-        if sum(sort in spec for sort in SORTS) != 1:
-            yield step_problem("wait", step, f"a wait is for exactly one of {', '.join(SORTS)}.", path="for")
-        for key, sort in BELONGS_TO.items():
-            if key in spec and sort not in spec:
-                yield step_problem("wait", step, f"{key!r} belongs to a wait for {sort!r}.", path=f"for/{key}")
-        if "business_seconds" in spec and "calendar" not in spec:
-            yield step_problem("wait", step, "business seconds need the key of a 'calendar'.", path="for")
+        if "message" not in spec:
+            problem = duration_problem(spec)
+            if problem:
+                yield step_problem("wait", step, f"a wait {problem}, or waits for a message.", path="for")
+        elif any(sort in spec for sort in SORTS):
+            yield step_problem("wait", step, "a wait is for a message or for a time, not both.", path="for")
+        for key in ("key", "keep", "into"):
+            if key in spec and "message" not in spec:
+                yield step_problem("wait", step, f"{key!r} belongs to a wait for a message.", path=f"for/{key}")
 
     def expressions(self, step: Step) -> Iterator[tuple[str, str, bool]]:
         for key in ("until", "key"):
@@ -44,62 +46,61 @@ class Wait(Working):
         spec = step.settings["for"]
         return spec.get("message") == message and bool(spec.get("keep"))
 
-    def open(self, board: Board, token: Token, visit: Visit) -> None:
-        spec = board.step_of(token).settings["for"]
+    def is_over_at_once(self, board: Board, token: Token, step: Step) -> bool:
+        """Whether the point in time has passed, or the message came early and was kept."""
+        spec = step.settings["for"]
         if "message" in spec:
-            self._await(board, token, visit, spec)
-            return
-        until = _instant(board, token, spec["until"]) if "until" in spec else None
-        board.begin(token, visit)
-        board.emit(
-            OpenTimer(
-                visit=visit.id,
-                step=visit.step,
-                seconds=spec.get("seconds"),
-                business_seconds=spec.get("business_seconds"),
-                calendar=spec.get("calendar"),
-                until=until,
-            )
-        )
+            return self._early(board, Spot(token=token, visit=Visit(id=0, step=step.id)), spec) is not None
+        return bool(spec.get("seconds") == 0)
 
-    def _await(self, board: Board, token: Token, visit: Visit, spec: Mapping[str, Any]) -> None:
+    def open(self, board: Board, spot: Spot) -> None:
+        spec = board.definition.step(spot.step).settings["for"]
+        if "message" in spec:
+            self._await(board, spot, spec)
+        else:
+            board.emit(deadlines.timer(board, spot, spec))
+
+    def _await(self, board: Board, spot: Spot, spec: Mapping[str, Any]) -> None:
         """Waits, unless the message came early and was kept: then the oldest of them is used up at once."""
-        key = _key(board, token, spec["key"]) if "key" in spec else ""
-        token, visit = board.begin(token, visit)
-        early = Kept(name=spec["message"], key=key)
-        if spec.get("keep") and early in board.kept:
+        early = self._early(board, spot, spec)
+        if early is not None:
             board.kept.remove(early)
-            self.leave(board, token, visit, DONE.id)
+            self._take(board, spot, early.payload)
             return
-        board.change(token, visit, key=key)
-        board.emit(AwaitMessage(visit=visit.id, step=visit.step, name=spec["message"], key=key))
+        key = _key(board, spot, spec)
+        board.change_part(spot, key=key)
+        board.emit(AwaitMessage(**spot.of, name=spec["message"], key=key))
 
-    def timer_fired(self, board: Board, token: Token, visit: Visit) -> None:
-        if "message" in board.step_of(token).settings["for"]:
-            super().timer_fired(board, token, visit)
-        self.leave(board, token, visit, DONE.id)
+    def _early(self, board: Board, spot: Spot, spec: Mapping[str, Any]) -> Kept | None:
+        if not spec.get("keep"):
+            return None
+        wanted = (spec["message"], _key(board, spot, spec))
+        return next((kept for kept in board.kept if (kept.name, kept.key) == wanted), None)
 
-    def message(self, board: Board, token: Token, visit: Visit, name: str, key: str) -> bool:
-        waited_for = board.step_of(token).settings["for"].get("message")
-        if visit.key is None or (waited_for, visit.key) != (name, key):
+    def _take(self, board: Board, spot: Spot, payload: Any) -> None:
+        into = board.setting(spot, "for").get("into")
+        if into is not None:
+            board.emit(SetFields(visit=spot.visit.id, step=spot.step, fields={into: payload}))
+        self.done(board, spot, DONE.id)
+
+    def timer_fired(self, board: Board, spot: Spot, deadline: str | None) -> None:
+        if deadline is not None or "message" in board.setting(spot, "for"):
+            super().timer_fired(board, spot, deadline)
+        else:
+            self.done(board, spot, DONE.id)
+
+    def message(self, board: Board, spot: Spot, name: str, key: str, payload: Any) -> bool:
+        waits_for = spot.visit.key if spot.part is None else spot.part.key
+        over = spot.part is not None and spot.part.status in OVER
+        if over or waits_for != key or board.setting(spot, "for").get("message") != name:
             return False
-        self.leave(board, token, visit, DONE.id)
+        self._take(board, spot, payload)
         return True
 
-    def withdraw(self, board: Board, token: Token, visit: Visit) -> None:
-        if "message" not in board.step_of(token).settings["for"]:
-            board.emit(WithdrawTimer(visit=visit.id, step=visit.step))
+    def take_back(self, board: Board, spot: Spot) -> None:
+        if "message" not in board.setting(spot, "for"):
+            board.emit(WithdrawTimer(**spot.of))
 
 
-def _instant(board: Board, token: Token, expression: str) -> datetime:
-    value = board.value(token, expression)
-    if not isinstance(value, datetime):
-        raise GuardFailed(expression, f"A wait lasts until a point in time, this gave {type(value).__name__}.")
-    return value
-
-
-def _key(board: Board, token: Token, expression: str) -> str:
-    value = board.value(token, expression)
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise GuardFailed(expression, f"A message's key is text or a whole number, this gave {type(value).__name__}.")
-    return str(value)
+def _key(board: Board, spot: Spot, spec: Mapping[str, Any]) -> str:
+    return key_text(board, spot, spec["key"]) if "key" in spec else ""
