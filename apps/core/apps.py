@@ -1,8 +1,9 @@
 from django.apps import AppConfig
 from django.core.exceptions import ImproperlyConfigured
 
-from apps.core.crypto import audit_ring
+from apps.core.crypto import audit_ring, data_ring
 from apps.core.errors import Misconfigured
+from apps.core.outgoing import allowed_networks
 
 
 class CoreConfig(AppConfig):
@@ -10,8 +11,10 @@ class CoreConfig(AppConfig):
     label = "core"
 
     def ready(self) -> None:
-        """Wrong AUDIT_KEYS stop the start, not the first write."""
+        """Wrong AUDIT_KEYS, DATA_KEYS or OUTGOING_ALLOWED_ADDRESSES stop the start, not the first use."""
         try:
             audit_ring()
+            data_ring()
+            allowed_networks()
         except Misconfigured as error:
             raise ImproperlyConfigured(error.detail) from error

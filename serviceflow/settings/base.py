@@ -23,10 +23,13 @@ SECRET_KEY = text("SECRET_KEY")
 ALLOWED_HOSTS = words("ALLOWED_HOSTS", ["127.0.0.1", "localhost"])
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", [])
 AUDIT_KEYS = text("AUDIT_KEYS")  # "id:base64,id:base64", the last one signs
+DATA_KEYS = text("DATA_KEYS")  # the same, the last one seals
 SITE_URL = text("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
 SITE_NAME = text("SITE_NAME", "Service Flow")
 FILE_STORE = Path(text("FILE_STORE", str(VAR_DIR / "files")))
 TRUSTED_PROXIES = whole("TRUSTED_PROXIES", 0)
+OUTGOING_ALLOW_HTTP = flag("OUTGOING_ALLOW_HTTP", default=False)
+OUTGOING_ALLOWED_ADDRESSES = words("OUTGOING_ALLOWED_ADDRESSES", [])  # networks: "10.20.0.0/16"
 
 INSTALLED_APPS = [
     "unfold",

@@ -6,7 +6,7 @@ import secrets
 
 from serviceflow.settings.base import *  # noqa: F403 - base is the whole truth
 from serviceflow.settings.base import STATIC_ROOT, VAR_DIR
-from serviceflow.settings.environment import number, text
+from serviceflow.settings.environment import flag, number, text
 
 
 def kept_secret() -> str:
@@ -21,6 +21,7 @@ def kept_secret() -> str:
 
 SECRET_KEY = text("SECRET_KEY") or kept_secret()
 EMBEDDED = True
+OUTGOING_ALLOW_HTTP = flag("OUTGOING_ALLOW_HTTP", default=True)
 EMAIL_BACKEND = text("EMAIL_BACKEND", "django.core.mail.backends.filebased.EmailBackend")
 EMAIL_FILE_PATH = VAR_DIR / "mail"
 WHITENOISE_USE_FINDERS = True

@@ -10,6 +10,7 @@ from serviceflow.settings.environment import required
 
 SECRET_KEY = required("SECRET_KEY", "the key that signs sessions and tokens (50 random characters)")
 AUDIT_KEYS = required("AUDIT_KEYS", "the keys of the audit chain as id:base64, the last one signs")
+DATA_KEYS = required("DATA_KEYS", "the keys that seal secrets as id:base64, the last one seals")
 required("ALLOWED_HOSTS", "the host names that are served, separated by commas")
 DATABASES = {"default": database_from_url(required("DATABASE_URL", "the PostgreSQL database"))}
 REDIS_URL = required("REDIS_URL", "the Redis server that wakes workers and carries pushes")

@@ -27,5 +27,6 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True
 SILENCED_SYSTEM_CHECKS = ["django_ratelimit.E003", "django_ratelimit.W001"]
 RATELIMIT_ENABLE = False
+OUTGOING_ALLOW_HTTP = True
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 LOGGING = {"level": "WARNING", "json": False}

@@ -16,11 +16,12 @@ COMPLETE = {
     "DJANGO_SETTINGS_MODULE": "serviceflow.settings.production",
     "SECRET_KEY": "s" * 50,
     "AUDIT_KEYS": f"2026:{KEY}",
+    "DATA_KEYS": f"2026:{KEY}",
     "ALLOWED_HOSTS": "example.org",
     "DATABASE_URL": "postgresql://user:password@127.0.0.1:5432/serviceflow",
     "REDIS_URL": "redis://127.0.0.1:6379/0",
 }
-REQUIRED = ("SECRET_KEY", "AUDIT_KEYS", "ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL")
+REQUIRED = ("SECRET_KEY", "AUDIT_KEYS", "DATA_KEYS", "ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL")
 SHORT = base64.b64encode(b"k" * 31).decode()
 WRONG = [
     ("DATABASE_URL", "mysql://127.0.0.1/serviceflow", "DATABASE_URL must start with one of postgres://"),
@@ -32,6 +33,11 @@ WRONG = [
     ("AUDIT_KEYS", f"2026:{KEY},2027:{SHORT}", "AUDIT_KEYS: entry 2 needs an id"),
     ("AUDIT_KEYS", f"{'x' * 33}:{KEY}", "AUDIT_KEYS: entry 1 needs an id of 1 to 32 characters"),
     ("AUDIT_KEYS", f"2026:{KEY},2026:{KEY}", "AUDIT_KEYS: two entries have the same id"),
+    ("DATA_KEYS", "secret", "DATA_KEYS: entry 1"),
+    ("DATA_KEYS", f"2026:{KEY},2027:{SHORT}", "DATA_KEYS: entry 2 needs an id"),
+    ("OUTGOING_ALLOWED_ADDRESSES", "10.0.0.0/8,ten", "OUTGOING_ALLOWED_ADDRESSES: 'ten' does not appear"),
+    ("OUTGOING_ALLOWED_ADDRESSES", "10.0.0.1/8", "OUTGOING_ALLOWED_ADDRESSES: 10.0.0.1/8 has host bits set"),
+    ("OUTGOING_ALLOW_HTTP", "perhaps", "OUTGOING_ALLOW_HTTP must be true or false; it is 'perhaps'"),
     ("TRUSTED_PROXIES", "one", "TRUSTED_PROXIES must be a whole number; it is 'one'"),
     ("EMAIL_PORT", "smtp", "EMAIL_PORT must be a whole number; it is 'smtp'"),
     ("RELAY_LEASE_SECONDS", "soon", "RELAY_LEASE_SECONDS must be a number; it is 'soon'"),
