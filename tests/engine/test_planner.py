@@ -11,7 +11,7 @@ from apps.workflows.engine.definition import Definition
 from apps.workflows.engine.document import compile_document
 from apps.workflows.engine.marking import Kept, Marking, Token, Visit
 from apps.workflows.engine.planner import Plan, TraceEntry, TraceKind, current_stage, open_steps, plan
-from tests.engine.documents import EXPENSES, FACTS, NOW, arrow, document, facts, single, task, wait
+from tests.engine.documents import EXPENSES, FACTS, NOW, arrow, document, facts, join, single, split, task, wait
 
 
 class Run:
