@@ -1,22 +1,27 @@
-"""Versions and runs, read-only. A workflow itself is drawn and published one step up (`requests/admin`)."""
+"""Versions and runs, to read; secrets, to write. Workflows are drawn and published one step up (`requests/admin`)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminPasswordWidget
 
 from apps.accounts.admin import acting
-from apps.core.admin import ReadOnlyAdmin, ReadOnlyInline, carry_out
-from apps.core.admin_parts import ACTIVE, GOOD, WAITING, as_code, badge, link_to
+from apps.core.admin import KeptAdmin, ReadOnlyAdmin, ReadOnlyInline, carry_out
+from apps.core.admin_parts import ACTIVE, GOOD, WAITING, as_code, badge, link_to, link_to_actor
 from apps.outbox.admin import OfStreamAdmin
-from apps.workflows.models import StepVisit, Task, Timer, WorkflowRun, WorkflowVersion
+from apps.workflows.models import Secret, StepVisit, Task, Timer, WorkflowRun, WorkflowVersion
 from apps.workflows.services.publishing import retire_version
+from apps.workflows.services.secrets import secret_problems, set_secret
 
 KEYS = ("format", "id", "workflow", "name", "reopen", "from", "to", "kind", "stage", "stages", "steps", "transitions")
 VERSION_COLOURS = {"draft": WAITING, "published": GOOD}
@@ -143,3 +148,48 @@ class TimerAdmin(OfStreamAdmin):
     @display(description="run")
     def run_link(self, timer: Timer) -> str:
         return link_to(WorkflowRun(pk=timer.run_id))
+
+
+class SecretForm(forms.ModelForm):
+    """A name and a value that goes in and never comes out."""
+
+    value = forms.CharField(
+        strip=False,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+        help_text="Never shown again. For webhooks: whsec_ and 24 to 64 random bytes in base64, known to its receiver.",
+    )
+
+    class Meta:
+        model = Secret
+        fields = ("name",)
+
+    def clean(self) -> dict[str, Any]:
+        entered: dict[str, Any] = super().clean() or self.cleaned_data
+        name = entered.get("name", self.instance.name)
+        if "value" in entered and (problems := secret_problems(name, entered["value"])):
+            raise ValidationError({field: said for field, said in problems.items() if field in self.fields})
+        return entered
+
+
+@admin.register(Secret)
+class SecretAdmin(KeptAdmin):
+    """Secrets are added and replaced, never read; a name stays, because workflows and the seal refer to it."""
+
+    form = SecretForm
+    list_display = ("name", "created_at", "changed_at", "created_by")
+    search_fields = ("name",)
+    ordering = ("name",)
+    fields = ("name", "value", "created_at", "changed_at", "made_by")
+
+    def get_fields(self, request: HttpRequest, obj: Secret | None = None) -> Sequence[str]:
+        return self.fields if obj else ("name", "value")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Secret | None = None) -> Sequence[str]:
+        return ("name", "created_at", "changed_at", "made_by") if obj else ()
+
+    @display(description="made by")
+    def made_by(self, secret: Secret) -> str:
+        return link_to_actor(secret.created_by)
+
+    def save_model(self, request: HttpRequest, obj: Secret, form: forms.ModelForm, change: bool) -> None:  # noqa: FBT001 - Django's signature
+        obj.pk = set_secret(obj.name, value=form.cleaned_data["value"], actor=acting(request)).pk
