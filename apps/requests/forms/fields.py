@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from apps.accounts.models import User
 from apps.core.text import text_problem
+from apps.workflows.engine.guard_types import DOUBLE, INT, NUMBER, STRING, TIMESTAMP, Types
 
 AMOUNT = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,2})?")
 LARGEST_NUMBER = 10**15
@@ -46,6 +47,10 @@ class Field:
     def facts(self, value: Any, zone: ZoneInfo) -> dict[str, Any]:
         """The names a guard sees for the stored value."""
         return {self.name: value}
+
+    def guard_types(self) -> dict[str, Types]:
+        """The names of `facts`, each with the types its value may have in guards."""
+        return {self.name: STRING}
 
     def from_guard(self, value: Any) -> Any:
         """What an expression computed, in the shape `accept` takes."""
@@ -93,6 +98,9 @@ class NumberField(Field):
         bounds = {"min": "minimum", "max": "maximum"}
         return {"type": kind} | {bounds[key]: self.settings[key] for key in bounds if key in self.settings}
 
+    def guard_types(self) -> dict[str, Types]:
+        return {self.name: INT if self.settings.get("integer") else NUMBER}
+
 
 class MoneyField(Field):
     """`{"amount": "12.50", "currency": "EUR"}`; in guards `x` (a double) and `x_currency`."""
@@ -132,6 +140,9 @@ class MoneyField(Field):
     def facts(self, value: Any, zone: ZoneInfo) -> dict[str, Any]:
         return {self.name: float(value["amount"]), f"{self.name}_currency": value["currency"]}
 
+    def guard_types(self) -> dict[str, Types]:
+        return {self.name: DOUBLE, f"{self.name}_currency": STRING}
+
     def text(self, value: Any) -> str:
         return f"{Decimal(value['amount']):,.2f} {value['currency']}"
 
@@ -158,6 +169,9 @@ class DateField(Field):
 
     def facts(self, value: Any, zone: ZoneInfo) -> dict[str, Any]:
         return {self.name: datetime.combine(date.fromisoformat(value), time(), tzinfo=zone)}
+
+    def guard_types(self) -> dict[str, Types]:
+        return {self.name: TIMESTAMP}
 
 
 class ChoiceField(Field):

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from apps.core.errors import InvalidInput
 from apps.core.text import is_blank
 from apps.requests.forms.fields import KINDS, LARGEST_NUMBER, ChoiceField, Field, Unacceptable
+from apps.workflows.engine.guard_types import FieldShape
 
 CURRENCY = re.compile(r"[A-Z]{3}")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
@@ -115,6 +116,14 @@ class Form:
         for name, value in data.items():
             seen |= by_name[name].facts(value, zone) if name in by_name else {name: value}
         return seen
+
+    def guard_fields(self) -> dict[str, FieldShape]:
+        """What guards may expect of `facts`: names, types, and whether a submitted request always has them."""
+        return {
+            name: FieldShape(types=types, always=field.required)
+            for field in self.fields
+            for name, types in field.guard_types().items()
+        }
 
     def json_schema(self) -> dict[str, Any]:
         """The form as JSON Schema 2020-12, for clients."""

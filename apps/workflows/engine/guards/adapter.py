@@ -46,6 +46,7 @@ _ENVIRONMENT = cel.NewEnv(
         "now": cel.Type.TIMESTAMP,
     }
 )
+_MIXED = " Numbers written down must be of one type: write 10.0, not 10, where the other side is a double."
 _TOO_COSTLY = "The expression could take too much time or memory: shorten its lists, texts or repetitions."
 
 
@@ -159,6 +160,8 @@ def _text_problem(source: object) -> str | None:
 def _reason(raw: str) -> str:
     """The first line of CEL's message, without its code words."""
     line = raw.strip().splitlines()[0] if raw.strip() else "It could not be evaluated."
+    if line.endswith(("applied to '(double, int)'", "applied to '(int, double)'")):
+        line += f".{_MIXED}"
     if line.startswith("compile(): incompatible function arguments"):
         return "The text holds characters that cannot be encoded."
     return line.removeprefix("INVALID_ARGUMENT: ").removeprefix("ERROR: ").removesuffix(" [INVALID_ARGUMENT]")[:500]
