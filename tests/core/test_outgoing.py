@@ -187,9 +187,10 @@ def test_a_port_where_nobody_listens_is_unreachable():
     assert str(failed.value) == "The call to 127.0.0.1 failed: no connection could be made."
 
 
-def test_an_answer_that_does_not_come_is_too_slow():
+@pytest.mark.parametrize("limits", [{"read_s": 0.2}, {"total_s": 0.2}], ids=["one read", "the whole call"])
+def test_an_answer_that_does_not_come_is_too_slow(limits):
     with receiving(lambda _: time.sleep(1)) as there, pytest.raises(TooSlow) as failed:
-        get(there.url(), read_s=0.2)
+        get(there.url(), **limits)
     assert str(failed.value) == "127.0.0.1 did not answer in time."
 
 
