@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path, register_converter
 
-from apps.api.views import auth, catalog, documents, history, notifications, requests, work
+from apps.api.views import auth, catalog, documents, history, notifications, requests, work, workflows
 from apps.api.views.base import UnknownPath
 
 app_name = "api"
@@ -23,6 +23,8 @@ class NumberConverter:
 register_converter(NumberConverter, "request_number")
 
 REQUEST = "requests/<request_number:number>/"
+WORKFLOW = "workflows/<slug:key>/"
+VERSION = f"{WORKFLOW}versions/<int:n>/"
 
 urlpatterns = [
     path("auth/token/", auth.TokenView.as_view(), name="token"),
@@ -57,6 +59,17 @@ urlpatterns = [
     path("events/", history.FeedView.as_view(), name="events"),
     path("notifications/", notifications.NotificationsView.as_view(), name="notifications"),
     path("notifications/read/", notifications.ReadView.as_view(), name="notifications-read"),
+    path("workflows/", workflows.WorkflowsView.as_view(), name="workflows"),
+    path("workflows/import/", workflows.WorkflowImportView.as_view(), name="workflow-import"),
+    path(WORKFLOW, workflows.WorkflowView.as_view(), name="workflow"),
+    path(f"{WORKFLOW}versions/", workflows.WorkflowVersionsView.as_view(), name="workflow-versions"),
+    path(VERSION, workflows.WorkflowVersionView.as_view(), name="workflow-version"),
+    path(f"{VERSION}retire/", workflows.WorkflowRetireView.as_view(), name="workflow-retire"),
+    path(f"{VERSION}export/", workflows.WorkflowExportView.as_view(), name="workflow-export"),
+    path(f"{WORKFLOW}draft/", workflows.WorkflowDraftView.as_view(), name="workflow-draft"),
+    path(f"{WORKFLOW}draft/check/", workflows.WorkflowCheckView.as_view(), name="workflow-check"),
+    path(f"{WORKFLOW}draft/publish/", workflows.WorkflowPublishView.as_view(), name="workflow-publish"),
+    path(f"{WORKFLOW}diff/", workflows.WorkflowDiffView.as_view(), name="workflow-diff"),
     path("schema/", documents.SchemaView.as_view(), name="schema"),
     path("docs/", documents.DocsView.as_view(), name="docs"),
     re_path("", UnknownPath.as_view()),

@@ -39,6 +39,16 @@ def is_administrator(user: User, request: Request | None = None) -> bool:
     return user.is_superuser or Role.ADMINISTRATOR in user.role_names
 
 
+def reads_designs(user: User) -> bool:
+    """Who sees workflows as documents: administrators and auditors. To all others there are none."""
+    return user.is_active and sees_everything(user)
+
+
+def designs(user: User) -> bool:
+    """Who draws, publishes and retires workflows."""
+    return user.is_active and is_administrator(user)
+
+
 def is_requester(user: User, request: Request) -> bool:
     return user.pk in (request.requester_id, request.requested_for_id)
 

@@ -41,4 +41,5 @@ def check_answer(operation: Operation, answer: Any) -> None:
     assert answer["Content-Type"] in content, (operation, answer["Content-Type"])
     schema = {**content[answer["Content-Type"]]["schema"], "components": document()["components"]}
     checker = Draft202012Validator.FORMAT_CHECKER
-    Draft202012Validator(schema, format_checker=checker).validate(answer.json())
+    body = answer.json() if "json" in answer["Content-Type"] else answer.content.decode()
+    Draft202012Validator(schema, format_checker=checker).validate(body)

@@ -7,7 +7,7 @@ import pytest
 from apps.outbox.relay import run_relay
 from tests.api.conftest import DATA, Client, World
 from tests.api.openapi import document, operations
-from tests.factories import PASSWORD, line_document, make_item, make_workflow
+from tests.factories import PASSWORD, line_document, make_item, make_person, make_workflow
 
 
 def test_every_operation_answers_as_the_document_says(world: World) -> None:
@@ -17,6 +17,7 @@ def test_every_operation_answers_as_the_document_says(world: World) -> None:
     _draft_and_cancel(world)
     _message(world)
     _what_i_was_told(world)
+    _workflows()
     assert operations() - Client.answered == set()
 
 
@@ -75,6 +76,20 @@ def _what_i_was_told(world: World) -> None:
     rita.api("get", "/events/?after=0&page_size=200")
     assert rita.api("get", "/notifications/").json()["results"] != []
     rita.api("post", "/notifications/read/")
+
+
+def _workflows() -> None:
+    ada = Client().of(make_person("ada", roles=["administrator"]))
+    path = "/workflows/drawn/"
+    ada.api("post", "/workflows/", {"key": "drawn", "name": "Drawn"})
+    ada.api("put", f"{path}draft/", {"document": line_document("drawn")})
+    for move in ("check", "publish"):
+        ada.api("post", f"{path}draft/{move}/")
+    ada.api("post", "/workflows/import/", {"document": line_document("drawn")})
+    for part in ("", "versions/", "versions/1/", "versions/1/export/?as=svg", "draft/", "diff/?a=1&b=draft"):
+        ada.api("get", path + part)
+    ada.api("post", f"{path}versions/1/retire/")
+    ada.api("get", "/workflows/")
 
 
 def test_the_document_is_openapi_3_1_and_open_to_everybody(db: None) -> None:
