@@ -1,18 +1,14 @@
 from __future__ import annotations
 
 import enum
-import json
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from apps.workflows.engine.guards import GuardFailed, check_expression, evaluate, holds
 from tests.engine.documents import NOW, facts
-
-CASES = Path(__file__).parents[3] / "shared" / "data" / "cel" / "cel_core_dev.jsonl"
 
 
 class Colour(enum.StrEnum):
@@ -111,6 +107,10 @@ def test_what_may_be_a_condition_is_accepted(expression):
         ("now > 3", "<input>:1:5: found no matching overload for '_>_'"),
         ("(" * 900 + "1" + ")" * 900, "CANCELLED: Expression recursion limit exceeded"),
         ("+".join(["1"] * 900), "<input>:-1:-1: Exceeded max recursion depth of 32 when parsing."),
+        (
+            "request.data.a * 2.5 > 1",
+            "<input>:1:22: found no matching overload for '_>_' applied to '(double, int)'. Numbers",
+        ),
         ("'\ud800'", "The text holds characters that cannot be encoded."),
         ("__import__('os')", "<input>:1:11: undeclared reference to '__import__'"),
     ],
@@ -127,15 +127,3 @@ def test_a_condition_of_another_type_is_refused():
 def test_an_expression_that_never_compiled_fails_when_evaluated():
     with pytest.raises(GuardFailed, match="Syntax error"):
         evaluate("1 +", facts(), NOW)
-
-
-@pytest.mark.skipif(not CASES.exists(), reason="LOUD: the CEL conformance cases of ../shared/data are not here")
-def test_the_conformance_cases_with_plain_values_hold():
-    cases = [json.loads(line) for line in CASES.read_text(encoding="utf-8").splitlines()]
-    plain = [
-        case
-        for case in cases
-        if isinstance(case.get("value"), str | int | float) and not {"bindings", "disable_check"} & case.keys()
-    ]
-    failed = [case["expr"] for case in plain if evaluate(case["expr"], {}, NOW) != case["value"]]
-    assert (len(plain) > 50, failed) == (True, [])

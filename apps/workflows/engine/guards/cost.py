@@ -32,8 +32,8 @@ MOST_ITERATIONS = 10_000
 _FIXED = frozenset({"bool", "int", "uint", "double", "timestamp", "duration", "null", "type"})
 _COMPARISONS = frozenset({"_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_"})
 _CHEAP = frozenset({"_&&_", "_||_", "!_", "@not_strictly_false"})
-_REPEATS = re.compile(r"\{\s*(\d*)\s*,?\s*(\d*)\s*\}")
-_STATES = 1_000
+_COUNTED = re.compile(r"\{(\d{1,6}),?(\d{0,6})\}")
+_MOST_REPEATS = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,10 +93,13 @@ class _Meter:
             return scope[path[0]] if len(path) == 1 else scope[path[0]].element
         if self.facts is None:
             return UNKNOWN
+        return extent_of(self._value(path))
+
+    def _value(self, path: tuple[str, ...]) -> Any:
         value: Any = self.facts
         for name in path:
             value = value.get(name) if isinstance(value, Mapping) else None
-        return extent_of(value)
+        return value
 
     def _constant(self, node: Constant, scope: Scope, times: int) -> Extent:
         return Extent(size=A_VALUE + (len(node.value) if isinstance(node.value, str | bytes) else 0))
@@ -114,8 +117,20 @@ class _Meter:
 
     def _call(self, node: Call, scope: Scope, times: int) -> Extent:
         given = [self.extent(part, scope, times) for part in node.arguments]
-        self.spent += _work(node, given) * times
+        work = self._matching(node, scope, given) if node.function == "matches" else _work(node, given)
+        self.spent += work * times
         return _result(node, given)
+
+    def _matching(self, node: Call, scope: Scope, given: list[Extent]) -> int:
+        """A text against a pattern. What the pattern is may be known with the facts only."""
+        text, pattern = given[0].size, given[1].size
+        source, path = node.arguments[1], path_of(node.arguments[1])
+        found = source.value if isinstance(source, Constant) else None
+        if path and path[0] not in scope:
+            found = self._value(path)
+        if isinstance(found, str):
+            return text * pattern * _repeats(found)
+        return text * pattern * (1 if self.facts is None else _MOST_REPEATS)
 
     def _comprehension(self, node: Comprehension, scope: Scope, times: int) -> Extent:
         over = self.extent(node.over, scope, times)
@@ -156,17 +171,13 @@ def _work(node: Call, given: list[Extent]) -> int:
         return A_VALUE
     if node.function in _COMPARISONS:
         return 2 * min(sizes)
-    if node.function == "matches":
-        return sizes[0] * _states(node.arguments[1], sizes[1])
     return sum(sizes)
 
 
-def _states(pattern: Node, size: int) -> int:
-    """About how many states of a pattern are live at once: its length, times what its counted repetitions say."""
-    if not (isinstance(pattern, Constant) and isinstance(pattern.value, str)):
-        return size * _STATES
-    counts = [max(int(each or 1) for each in found) for found in _REPEATS.findall(pattern.value[:10_000])]
-    return size * min(_STATES, math.prod(counts))
+def _repeats(pattern: str) -> int:
+    """What the counted repetitions of a pattern multiply its states by: 12 for `[A-Z]{2}[0-9]{6}`."""
+    counts = [max(int(each or 1) for each in found) for found in _COUNTED.findall(pattern)]
+    return max(1, min(_MOST_REPEATS, math.prod(counts)))
 
 
 def _result(node: Call, given: list[Extent]) -> Extent:

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from apps.requests.facts import pinned_facts
+from apps.requests.forms import Form
+from apps.requests.models import CatalogItem, FormVersion
+from apps.requests.services.gate_forms import extra_fields, form_for, same_name_other_type, shapes_for
+from apps.workflows.engine.guard_types import (
+    ANYTHING,
+    DOUBLE,
+    INT,
+    NUMBER,
+    REQUEST,
+    STRING,
+    TIMESTAMP,
+    FieldShape,
+    check_types,
+)
+from tests.engine.documents import arrow, document, task
+from tests.factories import approval_document, make_item, make_person, make_request, make_team, make_workflow
+
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
+
+WANTED = {"name": "reason", "type": "text", "required": True}
+FIELDS = [
+    WANTED,
+    {"name": "price", "type": "money"},
+    {"name": "pieces", "type": "number", "integer": True},
+    {"name": "length", "type": "number"},
+    {"name": "start", "type": "date"},
+    {"name": "size", "type": "choice", "choices": [{"value": "s"}]},
+    {"name": "boss", "type": "person"},
+]
+SHAPED = {
+    "reason": FieldShape(types=STRING, always=True),
+    "price": FieldShape(types=DOUBLE),
+    "price_currency": FieldShape(types=STRING),
+    "pieces": FieldShape(types=INT),
+    "length": FieldShape(types=NUMBER),
+    "start": FieldShape(types=TIMESTAMP),
+    "size": FieldShape(types=STRING),
+    "boss": FieldShape(types=STRING),
+}
+
+
+def form(*fields: dict[str, Any]) -> dict[str, Any]:
+    return {"fields": list(fields)}
+
+
+def item(slug: str, *fields: dict[str, Any], workflow: Any = None, **more: Any) -> CatalogItem:
+    return make_item(slug, workflow=workflow, form=form(*fields), **more)
+
+
+@pytest.fixture
+def workflow() -> Any:
+    make_team("it", make_person("worker", roles=["senior", "administrator"]))
+    return make_workflow(approval_document("gated"))
+
+
+def written(**more: Any) -> dict[str, Any]:
+    """A document whose steps write the fields fee, answer, shipped, serial and result."""
+    steps = [
+        {"id": "mark", "kind": "action", "action": "set_fields", "with": {"fields": {"fee": "1.0"}}},
+        {"id": "await", "kind": "wait", "for": {"message": "sent", "into": "shipped"}},
+        task("ask", form="answers"),
+        {"id": "child", "kind": "subflow", "workflow": "other", "output": {"result": "run.outcome"}},
+    ]
+    return document(steps, [arrow("start", "mark")], **more)
+
+
+def test_a_form_says_what_guards_may_expect():
+    assert Form.from_document(form(*FIELDS)).guard_fields() == SHAPED
+
+
+def test_the_values_of_a_form_have_the_types_it_announces():
+    announced = Form.from_document(form(*FIELDS))
+    stored = {
+        "reason": "new",
+        "price": {"amount": "12.50", "currency": "EUR"},
+        "pieces": 3,
+        "length": 2.5,
+        "start": "2026-01-31",
+        "size": "s",
+        "boss": "ann",
+    }
+    names = {str: "string", float: "double", int: "int", datetime: "timestamp"}
+    seen = announced.facts(stored, ZoneInfo("UTC"))
+    assert set(seen) == set(SHAPED)
+    assert [name for name, value in seen.items() if names[type(value)] not in SHAPED[name].types] == []
+
+
+def test_each_active_item_that_may_select_the_workflow_has_its_shape(workflow):
+    item("phone", WANTED, workflow=workflow)
+    item("laptop", *FIELDS, workflow=workflow)
+    item("car", WANTED, workflow=workflow, active=False)
+    item("other", WANTED, workflow=make_workflow(approval_document("else")))
+    assert [(shape.name, shape.fields) for shape in shapes_for("gated")] == [
+        ("laptop", SHAPED),
+        ("phone", {"reason": FieldShape(types=STRING, always=True)}),
+    ]
+
+
+def test_the_newest_version_of_a_form_counts_and_an_item_with_two_rules_is_one_shape(workflow):
+    rules = [{"name": name, "guard": "", "workflow": workflow} for name in ("first", "second")]
+    make_item("phone", rules=rules, form=form(WANTED))
+    FormVersion.freeze("phone", form({"name": "color", "type": "text"}))
+    assert [shape.fields for shape in shapes_for("gated")] == [{"color": FieldShape(types=STRING)}]
+
+
+def test_three_items_take_as_many_statements_as_one(workflow, django_assert_num_queries):
+    for slug in ("a", "b", "c"):
+        item(slug, WANTED, workflow=workflow)
+        with django_assert_num_queries(2):
+            shapes_for("gated")
+
+
+def test_what_the_document_writes_is_in_every_shape_unless_the_form_has_it(workflow):
+    FormVersion.freeze("answers", form({"name": "serial", "type": "text"}))
+    item("phone", {"name": "fee", "type": "money"}, workflow=workflow)
+    writes = extra_fields(written())
+    assert writes == dict.fromkeys(["fee", "shipped", "serial", "result"], FieldShape())
+    (shape,) = shapes_for("gated", writes=writes)
+    assert {name: field.types for name, field in shape.fields.items()} == {
+        "fee": DOUBLE,
+        "fee_currency": STRING,
+        "shipped": ANYTHING,
+        "serial": ANYTHING,
+        "result": ANYTHING,
+    }
+
+
+def test_a_workflow_that_no_item_selects_has_no_shapes(workflow):
+    assert shapes_for("gated") == ()
+
+
+def test_the_form_of_a_task_is_found_by_its_key():
+    FormVersion.freeze("answers", form(*FIELDS))
+    found = form_for("answers")
+    assert found is not None
+    assert (found.name, found.fields, form_for("unknown")) == ("answers", SHAPED, None)
+
+
+def test_a_field_that_a_task_writes_as_another_type_is_a_problem_of_its_step(workflow):
+    FormVersion.freeze("answers", form({"name": "size", "type": "number"}, WANTED))
+    item("laptop", *FIELDS, workflow=workflow)
+    (problem,) = same_name_other_type(written(), shapes_for("gated", writes=extra_fields(written())))
+    assert (problem.code, problem.step, problem.message) == (
+        "other_type",
+        "ask",
+        "Step 'ask': the form 'answers' writes 'size' as an int or a double, but in 'laptop' it is a string."
+        " Give it another name.",
+    )
+
+
+def test_two_tasks_that_write_one_field_with_two_types_are_a_problem():
+    FormVersion.freeze("one", form({"name": "size", "type": "date"}))
+    FormVersion.freeze("two", form({"name": "size", "type": "text"}))
+    steps = [task("first", form="one"), task("second", form="two"), task("third", form="missing")]
+    found = same_name_other_type(document(steps, [arrow("start", "first")]), ())
+    assert [problem.message for problem in found] == [
+        "Step 'second': the form 'two' writes 'size' as a string, but in 'one' it is a timestamp. Give it another name."
+    ]
+
+
+def test_a_message_that_is_kept_in_a_field_of_the_form_is_a_problem(workflow):
+    item("parcel", {"name": "shipped", "type": "text"}, workflow=workflow)
+    (problem,) = same_name_other_type(written(), shapes_for("gated"))
+    assert (problem.step, problem.message) == (
+        "await",
+        "Step 'await': the message is kept in 'shipped', which in 'parcel' is a string; a message may hold anything."
+        " Give it a field of its own.",
+    )
+
+
+def test_fields_that_agree_are_no_problem(workflow):
+    FormVersion.freeze("answers", form(WANTED))
+    item("laptop", *FIELDS, workflow=workflow)
+    assert same_name_other_type(written(), shapes_for("gated", writes=extra_fields(written()))) == ()
+
+
+def test_what_guards_know_of_a_request_is_what_a_request_shows(workflow):
+    request = make_request(make_item("laptop", workflow=workflow), make_person("ann", manager=make_person("boss")))
+    seen = pinned_facts(request)["request"]
+    assert set(seen) == {*REQUEST, "data"}
+    names = {str: "string", datetime: "timestamp"}
+    assert [
+        name for name in REQUEST if not {names[kind] for kind in names if isinstance(seen[name], kind)} & REQUEST[name]
+    ] == []
+
+
+def test_a_guard_is_checked_against_every_item(workflow):
+    item("laptop", *FIELDS, workflow=workflow)
+    item("phone", {"name": "price", "type": "text"}, workflow=workflow)
+    told = check_types("request.data.price > 1000", shapes_for("gated"), boolean=True)
+    assert [(problem.code, problem.message) for problem in told] == [
+        ("guard_type", "request.data.price is a string and 1000 is an int: > does not take them. (item phone)")
+    ]
