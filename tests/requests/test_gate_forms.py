@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +22,7 @@ from apps.workflows.engine.guard_types import (
     STRING,
     TIMESTAMP,
     FieldShape,
+    Shape,
     check_types,
 )
 from tests.engine.documents import arrow, document, task
@@ -200,3 +204,27 @@ def test_a_guard_is_checked_against_every_item(workflow):
     assert [(problem.code, problem.message) for problem in told] == [
         ("guard_type", "request.data.price is a string and 1000 is an int: > does not take them. (item phone)")
     ]
+
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+DEMO = json.loads((FIXTURES / "demo.json").read_text(encoding="utf-8"))
+
+
+def conditions(value: Any) -> Iterator[str]:
+    """Every condition of a document, wherever it stands."""
+    if isinstance(value, dict):
+        yield from (each for key, each in value.items() if key in ("when", "guard") and each)
+    for below in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from conditions(below)
+
+
+def test_the_guards_of_the_demonstration_fit_its_forms():
+    told, checked = [], 0
+    for each in DEMO["items"]:
+        shape = Shape(fields=Form.from_document(DEMO["forms"][each["form_key"]]).guard_fields())
+        named = {rule["workflow"] for rule in each["rules"]}
+        documents = [json.loads((FIXTURES / "workflows" / f"{key}.json").read_text(encoding="utf-8")) for key in named]
+        for guard in conditions([each["rules"], *documents]):
+            checked += 1
+            told += check_types(guard, (shape,), boolean=True, instance=False)
+    assert (told, checked > 3) == ([], True)

@@ -111,7 +111,7 @@ def holds(source: str, facts: Mapping[str, Any], now: datetime) -> bool:
     return value
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=1_024)
 def compiled(source: str) -> Compiled:
     """The expression, compiled. Raises RuntimeError, TypeError or ValueError with CEL's message, or ours."""
     program = _ENVIRONMENT.compile(source)
