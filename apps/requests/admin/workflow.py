@@ -8,7 +8,6 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from unfold.decorators import action, display
@@ -16,12 +15,16 @@ from unfold.decorators import action, display
 from apps.accounts.admin import acting
 from apps.core.admin import KeptAdmin, ReadOnlyInline, SaveThenActAdmin
 from apps.core.admin_parts import DocumentField, as_code, table, verdict
+from apps.core.errors import PreconditionFailed
 from apps.requests.services.gate import check_workflow, publish_workflow
 from apps.workflows.admin import KEYS
+from apps.workflows.engine.diff import diff
 from apps.workflows.engine.problems import Problem
 from apps.workflows.enums import VersionStatus
 from apps.workflows.models import Workflow, WorkflowVersion
-from apps.workflows.services.drafting import create_workflow, save_draft
+from apps.workflows.services.drafting import create_workflow, lock_draft, save_draft
+
+MOST_CHANGES = 100
 
 
 def blank_document(workflow: Workflow) -> dict[str, Any]:
@@ -40,9 +43,13 @@ def draft_of(workflow: Workflow) -> WorkflowVersion | None:
     return workflow.versions.filter(status=VersionStatus.DRAFT).first()
 
 
+def newest_version(workflow: Workflow) -> WorkflowVersion | None:
+    return workflow.versions.exclude(status=VersionStatus.DRAFT).order_by("-n").first()
+
+
 def edited_document(workflow: Workflow) -> Any:
     """What the page shows to be edited: the draft, else the newest version, else the least that can be published."""
-    newest = draft_of(workflow) or workflow.versions.order_by("-n").first()
+    newest = draft_of(workflow) or newest_version(workflow)
     return newest.document if newest else blank_document(workflow)
 
 
@@ -55,6 +62,8 @@ class WorkflowForm(forms.ModelForm):
         help_text="Format 1. Saving keeps it as the draft; publishing checks it and gives it a number.",
     )
 
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+
     class Meta:
         model = Workflow
         fields = ("key", "name")
@@ -62,15 +71,31 @@ class WorkflowForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk:
-            self.initial["document"] = edited_document(self.instance)
-        else:
-            del self.fields["document"]  # what is drawn must name the key: first there is a workflow
+            draft = draft_of(self.instance)
+            self.initial.update(document=edited_document(self.instance), seen=draft.hash if draft else "")
+        else:  # what is drawn must name the key: first there is a workflow
+            del self.fields["document"], self.fields["seen"]
+
+    @property
+    def draws(self) -> bool:
+        """Whether saving the page saves a draft."""
+        return "document" in self.changed_data or not self.instance.versions.exists()
 
     def clean_document(self) -> Any:
         document = self.cleaned_data["document"]
         if not isinstance(document, dict) or document.get("workflow") != self.instance.key:
             raise ValidationError(f'This must be an object with "workflow": "{self.instance.key}".')
         return document
+
+    def clean(self) -> dict[str, Any]:
+        """Locks the draft until it is saved; one that somebody else saved meanwhile is not written over."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.instance.pk and self.draws:
+            try:
+                lock_draft(self.instance, expected=cleaned.get("seen") or None)
+            except PreconditionFailed as error:
+                raise ValidationError({"document": error.detail}) from error
+        return cleaned
 
 
 class VersionInline(ReadOnlyInline):
@@ -95,11 +120,11 @@ class WorkflowAdmin(SaveThenActAdmin, KeptAdmin):
     add_fieldsets = ((None, {"fields": ("key", "name")}),)
     fieldsets = (
         (None, {"fields": ("key", "name")}),
-        ("Draft", {"fields": ("problems", "document")}),
+        ("Draft", {"fields": ("problems", "changes", "document", "seen")}),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Workflow | None = None) -> tuple[str, ...]:
-        return ("key", "problems", "document_text") if obj else ()
+        return ("key", "problems", "changes", "document_text") if obj else ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Workflow]:
         versions = WorkflowVersion.objects.filter(workflow=OuterRef("pk"))
@@ -111,7 +136,10 @@ class WorkflowAdmin(SaveThenActAdmin, KeptAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Workflow | None = None) -> Any:
         if obj and not self.has_change_permission(request, obj):
-            return ((None, {"fields": ("key", "name")}), ("Draft", {"fields": ("problems", "document_text")}))
+            return (
+                (None, {"fields": ("key", "name")}),
+                ("Draft", {"fields": ("problems", "changes", "document_text")}),
+            )
         return super().get_fieldsets(request, obj)
 
     @display(description="document")
@@ -135,13 +163,23 @@ class WorkflowAdmin(SaveThenActAdmin, KeptAdmin):
         good = verdict("None: the draft can be published.", good=True)
         return table(("Step or place", "Problem", "Kind"), found, empty=good)
 
-    def save_model(self, request: HttpRequest, obj: Any, form: ModelForm, change: bool) -> None:  # noqa: FBT001 - Django's signature
+    @display(description="changes since the newest version")
+    def changes(self, workflow: Workflow) -> str:
+        draft, version = draft_of(workflow), newest_version(workflow)
+        if draft is None or version is None:
+            return "There is nothing to compare: this takes a draft and a version."
+        found = diff(version.document, draft.document)
+        rows = [(change.element.value, change.sentence) for change in found[:MOST_CHANGES]]
+        more = len(found) - len(rows)
+        return table(("What", "Change"), [*rows, *([("", f"and {more:,} more")] if more else [])], empty="None.")
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
         if not change:
             made = create_workflow(obj.key, name=obj.name)
             obj.pk, obj.stream = made.pk, made.stream
             return
         obj.save(update_fields=["name"])
-        if "document" in form.changed_data or not obj.versions.exists():
+        if form.draws:
             save_draft(obj, document=form.cleaned_data["document"], actor=acting(request))
 
     def response_add(self, request: HttpRequest, obj: Workflow, post_url_continue: str | None = None) -> HttpResponse:
