@@ -17,6 +17,7 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Workflows", "workflows.workflow", "account_tree"),
         ("Versions", "workflows.workflowversion", "history"),
         ("Approval policies", "approvals.approvalpolicyversion", "approval"),
+        ("Secrets", "workflows.secret", "key"),
     ),
     "People": (
         ("People", "accounts.user", "person"),

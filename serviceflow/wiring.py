@@ -13,6 +13,8 @@ from apps.workflows.enums import WorkflowEvent
 REALTIME = "realtime"
 NOTIFICATIONS = "notifications"
 EMAIL = "email"
+ACTIONS = "actions"
+KEYS = "keys"
 
 _PUSHED = (REALTIME,)
 _TOLD = (NOTIFICATIONS, REALTIME)
@@ -26,6 +28,8 @@ SUBSCRIBERS = SubscriberTable(
         NOTIFICATIONS: Subscriber(
             name=NOTIFICATIONS, handler="apps.notifications.services.notify_of", transactional=True
         ),
+        ACTIONS: Subscriber(name=ACTIONS, handler="apps.requests.services.calls.carry_out_due", transactional=False),
+        KEYS: Subscriber(name=KEYS, handler="apps.requests.services.line.serve_told", transactional=False),
         EMAIL: Subscriber(name=EMAIL, handler="apps.notifications.channels.email.send", transactional=False),
     },
     by_type={
@@ -47,6 +51,10 @@ SUBSCRIBERS = SubscriberTable(
         RequestEvent.COMMENTED: _TOLD,
         RequestEvent.NOTICE: _TOLD,
         RequestEvent.HANDED_OVER: _PUSHED,
+        RequestEvent.ASSIGNED: _PUSHED,
+        RequestEvent.STEP_SKIPPED: _PUSHED,
+        RequestEvent.TOKEN_MOVED: _PUSHED,
+        RequestEvent.VISIT_CANCELLED: _PUSHED,
         WorkflowEvent.RUN_STARTED: _NOBODY,
         WorkflowEvent.RUN_ENDED: _NOBODY,
         WorkflowEvent.TASK_OPENED: _TOLD,
@@ -58,6 +66,17 @@ SUBSCRIBERS = SubscriberTable(
         WorkflowEvent.WAIT_OPENED: _PUSHED,
         WorkflowEvent.WAIT_DONE: _PUSHED,
         WorkflowEvent.WAIT_WITHDRAWN: _NOBODY,
+        WorkflowEvent.ACTION_DUE: (ACTIONS,),
+        WorkflowEvent.ACTION_FAILED: _PUSHED,
+        WorkflowEvent.DEADLINE_PASSED: _PUSHED,
+        WorkflowEvent.KEY_ASKED: (KEYS, REALTIME),
+        WorkflowEvent.KEY_GRANTED: _PUSHED,
+        WorkflowEvent.KEY_RELEASED: (KEYS,),
+        WorkflowEvent.SUBFLOW_STARTED: _PUSHED,
+        WorkflowEvent.SUBFLOW_ENDED: _PUSHED,
+        WorkflowEvent.INSTANCE_ADDED: _PUSHED,
+        WorkflowEvent.INSTANCES_CLOSED: _PUSHED,
+        WorkflowEvent.INSTANCES_FINISHED: _PUSHED,
         WorkflowEvent.CHOICE_TAKEN: _NOBODY,
         WorkflowEvent.MESSAGE_KEPT: _NOBODY,
         WorkflowEvent.MESSAGE_LOST: _NOBODY,

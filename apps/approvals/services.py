@@ -41,14 +41,23 @@ class Outcome:
 
 
 def open_approval(
-    visit: StepVisit, *, name: str, policy: Policy, people: Concerned, holds: Holds, at: datetime
+    visit: StepVisit,
+    *,
+    instance: int | None = None,
+    name: str,
+    policy: Policy,
+    people: Concerned,
+    holds: Holds,
+    at: datetime,
 ) -> Outcome:
     """Opens a round at its first level that applies. `holds` evaluates a level's guard.
 
     If no level applies, the round ends approved at once. A level that names nobody active asks the fallback; if that
     names nobody either, an incident opens: no approval waits for nobody unseen.
     """
-    approval = Approval(stream_id=visit.run.stream_id, visit=visit, step=visit.step, name=name, opened_at=at)
+    approval = Approval(
+        stream_id=visit.run.stream_id, visit=visit, instance=instance, step=visit.step, name=name, opened_at=at
+    )
     approval.save(force_insert=True)
     outcome = Outcome(approval=approval)
     outcome.events.append(_event(ApprovalEvent.OPENED, approval, at, step=visit.step))
@@ -123,14 +132,15 @@ def nobody_can_answer(approval: Approval, level: ApprovalLevel, *, at: datetime)
     return open_incident(approval.stream, kind="approval_without_approver", key=key, detail=detail, at=at)
 
 
-def withdraw_approval(visit: StepVisit, *, at: datetime) -> list[NewEvent]:
-    """Takes the visit's round back, if it is still pending; its seats can no longer be decided."""
-    approval = Approval.objects.filter(visit=visit, status=ApprovalStatus.PENDING).first()
-    if approval is None:
-        return []
-    approval.withdraw(at=at)
-    approval.save(update_fields=["status", "ended_at"])
-    return [_event(ApprovalEvent.ENDED, approval, at, result=approval.status)]
+def withdraw_approval(visit: StepVisit, *, instance: int | None = None, at: datetime) -> list[NewEvent]:
+    """Takes the visit's pending rounds back (all of them, or that of an instance); seats can no longer be decided."""
+    pending = Approval.objects.filter(visit=visit, status=ApprovalStatus.PENDING).order_by("id")
+    events = []
+    for approval in pending if instance is None else pending.filter(instance=instance):
+        approval.withdraw(at=at)
+        approval.save(update_fields=["status", "ended_at"])
+        events.append(_event(ApprovalEvent.ENDED, approval, at, result=approval.status))
+    return events
 
 
 def _refuse_impossible(seat: Seat, verdict: str, note: Note | None, level: Level, policy: Policy) -> None:

@@ -80,3 +80,7 @@ class RequestEvent(StrEnum):
     COMMENTED = "comment.added"
     NOTICE = "notice.sent"
     HANDED_OVER = "request.handed_over"
+    ASSIGNED = "request.assigned"
+    STEP_SKIPPED = "step.skipped"
+    TOKEN_MOVED = "token.moved"  # noqa: S105 - no password
+    VISIT_CANCELLED = "visit.cancelled"

@@ -42,5 +42,10 @@ def facts_of(request: Request, form: Form) -> dict[str, Any]:
 
 
 def pinned_facts(request: Request) -> dict[str, Any]:
-    """The facts of a submitted request, through the form it is pinned to."""
-    return facts_of(request, form_of(request.pins["form"]))
+    """The facts of a submitted request, through the form it is pinned to and the forms of its tasks."""
+    facts = facts_of(request, form_of(request.pins["form"]))
+    for pk in request.pins.get("forms", {}).values():
+        form = form_of(pk)
+        own = {field.name: request.data[field.name] for field in form.fields if field.name in request.data}
+        facts["request"]["data"] |= form.facts(own, ZoneInfo(request.item.time_zone))
+    return facts

@@ -19,13 +19,15 @@ from django.db.models import QuerySet
 from apps.core import clock
 from apps.outbox.incidents import open_incident
 from apps.outbox.publish import lock_streams, publish
-from apps.requests.enums import ENDED_STATES, IMPORT
+from apps.requests.enums import ENDED_STATES, IMPORT, RequestStatus
 from apps.requests.models import Request
 from apps.requests.services import lifecycle
 from apps.requests.services.effects import fire
+from apps.requests.services.line import serve_stream, to_be_served
 from apps.requests.services.writing import Write, begin_write
 from apps.sla.models import SlaClock
-from apps.workflows.models import Timer
+from apps.workflows.enums import TimerKind
+from apps.workflows.models import KeyClaim, Timer
 
 log = structlog.get_logger(__name__)
 BATCH = 200
@@ -37,7 +39,9 @@ class Sweep:
     """What falls due (stream ids), what to do about one locked stream, and how to put a failing one off."""
 
     name: str
-    due: Callable[[datetime], QuerySet[SlaClock, int] | QuerySet[Timer, int] | QuerySet[Request, int]]
+    due: Callable[
+        [datetime], QuerySet[SlaClock, int] | QuerySet[Timer, int] | QuerySet[Request, int] | QuerySet[KeyClaim, int]
+    ]
     act: Callable[[int, datetime], None]
     put_off: Callable[[int, datetime], object]
 
@@ -88,15 +92,24 @@ class Sweep:
 
 
 def _timers_due(now: datetime) -> QuerySet[Timer, int]:
-    due = Timer.objects.filter(closed_at=None, check_at__lte=now, stream__request__ended_at=None)
+    due = _running().filter(check_at__lte=now, stream__request__ended_at=None)
     return due.exclude(stream__request__origin=IMPORT).order_by("check_at").values_list("stream_id", flat=True)
+
+
+def _running() -> QuerySet[Timer]:
+    """Open timers that run: a held request's deadlines stand still, its waits go on."""
+    return Timer.objects.filter(closed_at=None).exclude(
+        kind=TimerKind.DEADLINE, stream__request__status=RequestStatus.ON_HOLD
+    )
 
 
 def _fire_timers(pk: int, now: datetime) -> None:
     """Fires every timer of the stream that is due, in order, each at most once."""
     write = begin_write(pk, actor=None, at=now)
-    timers = list(Timer.objects.filter(stream_id=pk, closed_at=None, check_at__lte=now).order_by("due_at", "id"))
+    timers = list(_running().filter(stream_id=pk, check_at__lte=now).order_by("due_at", "id"))
     for timer in timers:
+        if not Timer.objects.filter(pk=timer.pk, closed_at=None).exists():  # one that fired before may have closed it
+            continue
         fire(write, timer)
     if timers:
         write.finish()
@@ -139,7 +152,24 @@ def _put_archiving_off(pk: int, now: datetime) -> object:
     return Request.objects.filter(pk=pk).update(archive_at=now + PUT_OFF)
 
 
+def _keys_due(now: datetime) -> QuerySet[KeyClaim, int]:
+    due = to_be_served().filter(check_at__lte=now).exclude(stream__request__origin=IMPORT)
+    return due.values_list("stream_id", flat=True)
+
+
+def _serve_keys(pk: int, now: datetime) -> None:
+    write = begin_write(pk, actor=None, at=now)
+    serve_stream(write)
+    if write.events:
+        write.finish()
+
+
+def _put_keys_off(pk: int, now: datetime) -> object:
+    return KeyClaim.objects.filter(stream_id=pk, ended_at=None, check_at__lte=now).update(check_at=now + PUT_OFF)
+
+
 SWEEPS = (
+    Sweep(name="keys", due=_keys_due, act=_serve_keys, put_off=_put_keys_off),
     Sweep(name="timers", due=_timers_due, act=_fire_timers, put_off=_put_timers_off),
     Sweep(name="sla", due=_clocks_due, act=_check_clocks, put_off=_put_clocks_off),
     Sweep(name="archiving", due=_archive_due, act=_archive, put_off=_put_archiving_off),

@@ -29,6 +29,15 @@ class TaskStatus(models.TextChoices):
 
 class TimerKind(models.TextChoices):
     WAIT = "wait", "a waiting step goes on"
+    DEADLINE = "deadline", "a step has not been finished in time"
+    RETRY = "retry", "an action is tried again"
+
+
+class CallStatus(models.TextChoices):
+    PENDING = "pending", "to be carried out"
+    DONE = "done", "carried out"
+    FAILED = "failed", "given up"
+    WITHDRAWN = "withdrawn", "taken back"
 
 
 class WorkflowEvent(StrEnum):
@@ -45,6 +54,17 @@ class WorkflowEvent(StrEnum):
     WAIT_OPENED = "wait.opened"
     WAIT_DONE = "wait.done"
     WAIT_WITHDRAWN = "wait.withdrawn"
+    ACTION_DUE = "action.due"
+    ACTION_FAILED = "action.failed"
+    DEADLINE_PASSED = "deadline.passed"
+    KEY_ASKED = "key.asked"
+    KEY_GRANTED = "key.granted"
+    KEY_RELEASED = "key.released"
+    SUBFLOW_STARTED = "subflow.started"
+    SUBFLOW_ENDED = "subflow.ended"
+    INSTANCE_ADDED = "instance.added"
+    INSTANCES_CLOSED = "instances.closed"
+    INSTANCES_FINISHED = "instances.finished"
     CHOICE_TAKEN = "choice.taken"
     MESSAGE_KEPT = "message.kept"
     MESSAGE_LOST = "message.lost"

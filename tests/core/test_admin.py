@@ -27,6 +27,7 @@ from apps.requests.services.decisions import record_decision
 from apps.requests.services.work import claim_task
 from apps.workflows.models import Task, Timer, WorkflowRun
 from serviceflow.admin_menu import GROUPS
+from apps.workflows.services.secrets import set_secret
 from tests.core.admin_pages import address, admin_client
 from tests.factories import (
     MANAGER_LEVEL,
@@ -71,6 +72,7 @@ def client() -> Client:
         week = {"mon": ["09:00-17:00"]}
         BusinessCalendar.objects.create(key=key, name=key, time_zone="UTC", week=week)
         ApprovalPolicyVersion.freeze(key, {"levels": [MANAGER_LEVEL]})
+        set_secret(key, value="hidden", actor=None)
     first = make_item("thing", sla_key="it")
     items = [
         first,

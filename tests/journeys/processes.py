@@ -118,6 +118,7 @@ def production_env(place: Path, *, database: str, redis: str, **more: str) -> di
         "DJANGO_SETTINGS_MODULE": "serviceflow.settings.production",
         "SECRET_KEY": "journey-" + "0123456789" * 5,
         "AUDIT_KEYS": "2026:" + base64.b64encode(b"k" * 32).decode(),
+        "DATA_KEYS": "2026:" + base64.b64encode(b"d" * 32).decode(),
         "ALLOWED_HOSTS": "127.0.0.1",
         "BEHIND_HTTPS": "false",
         "DATABASE_URL": database,

@@ -8,7 +8,7 @@ import pytest
 
 from apps.approvals.models import Approval, Seat
 from apps.core import clock
-from apps.core.errors import InvalidInput, Misconfigured, NotPermitted, NotVisible, TransitionNotAllowed
+from apps.core.errors import InvalidInput, NotPermitted, NotVisible, TransitionNotAllowed
 from apps.outbox.models import Incident
 from apps.outbox.relay import run_relay
 from apps.requests import policies
@@ -85,7 +85,7 @@ def test_a_retry_asks_again_once_there_is_somebody(world):
     assert [seat.user for seat in Seat.objects.filter(level__approval__stream_id=request.pk)] == [world.administrator]
 
 
-def test_a_workflow_that_goes_on_by_itself_for_ever_is_refused_and_nothing_of_it_happens(world):
+def test_a_workflow_that_goes_on_by_itself_for_ever_is_stopped_and_an_incident_opens(world):
     document = line_document(
         "forever",
         {"id": "say", "kind": "action", "name": "Say", "action": "comment", "with": {"text": "again"}},
@@ -94,8 +94,11 @@ def test_a_workflow_that_goes_on_by_itself_for_ever_is_refused_and_nothing_of_it
     document["transitions"][-1] |= {"when": "request.data.reason == 'stop'"}
     document["transitions"].append({"from": "which", "to": "say", "otherwise": True})
     item = make_item("forever", workflow=make_workflow(document))
-    with refusal(Misconfigured, match="loops by itself"):
-        make_request(item, world.requester)
+    request = make_request(item, world.requester)
+    incident = Incident.objects.get()
+    said = "Step say: The workflow went on by itself for more than 100 actions and was stopped."
+    assert (incident.stream_id, incident.kind, incident.detail) == (request.pk, "workflow", said)
+    assert (request.status, request.comments.count()) == ("submitted", 100)
 
 
 def test_a_computed_value_that_does_not_fit_its_field_is_an_incident_and_a_number_becomes_money(world):

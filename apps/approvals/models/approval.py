@@ -5,6 +5,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 from django_fsm import FSMField, transition
 
 from apps.approvals.enums import ApprovalStatus, Verdict
@@ -21,7 +22,8 @@ class Approval(models.Model):
     """
 
     stream = models.ForeignKey(Stream, on_delete=models.PROTECT, related_name="approvals")
-    visit = models.OneToOneField(StepVisit, on_delete=models.PROTECT, related_name="approval")
+    visit = models.ForeignKey(StepVisit, on_delete=models.PROTECT, related_name="approvals")
+    instance = models.PositiveIntegerField(null=True)
     step = models.CharField(max_length=80)
     name = models.CharField(max_length=200)
     status = FSMField(default=PENDING, choices=ApprovalStatus.choices, protected=True)
@@ -31,6 +33,7 @@ class Approval(models.Model):
 
     class Meta:
         constraints = [
+            models.UniqueConstraint("visit", Coalesce("instance", -1), name="approval_one_per_instance"),
             models.CheckConstraint(
                 condition=Q(status="pending", ended_at__isnull=True) | ~Q(status="pending") & Q(ended_at__isnull=False),
                 name="approval_ended_when_not_pending",

@@ -17,8 +17,9 @@ from apps.core.errors import InvalidInput
 from apps.core.locks import lock_rows
 from apps.requests.facts import pinned_facts
 from apps.requests.models import Request
-from apps.requests.services.effects import carry_out, concerned, policy_for, take_over
+from apps.requests.services.effects import go_on
 from apps.requests.services.lifecycle import checked_comment, first_response
+from apps.requests.services.openings import concerned, policy_for, take_over
 from apps.requests.services.writing import LOADED, Write, is_stale, lock_request
 from apps.workflows.engine.guards import holds
 
@@ -45,22 +46,23 @@ def decide(write: Write, approval: Approval, seats: list[Seat], *, verdict: Any,
     if verdict not in Verdict.values:
         raise InvalidInput({"decision": [f"This must be one of {', '.join(Verdict.values)}."]})
     text = checked_comment(comment)
-    step = write.run.definition.step(approval.step)
+    run = write.passage_of((seats[0].level.approval if seats else approval).visit.run_id)
+    step = run.definition.step(approval.step)
+    seen = {**pinned_facts(write.request), "run": run.facts}
     outcome = approvals.record_decision(
         approval.pk,
         seats,
         actor=actor,
         verdict=verdict,
         note=write.note(text),
-        policy=policy_for(write, step),
+        policy=policy_for(write, step, run=run),
         people=concerned(write),
-        holds=lambda guard: holds(guard, pinned_facts(write.request), write.at),
+        holds=lambda guard: holds(guard, seen, write.at),
         at=write.at,
     )
     first_response(write)
-    take_over(write, outcome, visit=outcome.approval.visit.number)
-    if write.triggers:
-        carry_out(write, write.triggers.pop())
+    take_over(write, outcome, visit=outcome.approval.visit.number, run=run)
+    go_on(write)
     return outcome.approval
 
 

@@ -5,7 +5,6 @@ The caller (a face, a sweep) opens the transaction; nothing here catches a domai
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,8 +13,6 @@ from django.db import transaction
 
 from apps.accounts.cast import Cast
 from apps.accounts.models import User
-from apps.approvals.selectors import current_policies
-from apps.calendars.selectors import current_version
 from apps.core import clock
 from apps.core.errors import InvalidInput, Misconfigured, NotPermitted, TransitionNotAllowed
 from apps.core.text import is_blank, text_problem
@@ -26,11 +23,12 @@ from apps.requests.enums import ENDED_STATES, OPEN_STATES, Level, Relation, Requ
 from apps.requests.facts import current_form, facts_of, form_of
 from apps.requests.models import CatalogItem, FormVersion, Request
 from apps.requests.policies import Act
+from apps.requests.services.children import next_number
+from apps.requests.services.deadlines import put_deadlines_off
 from apps.requests.services.effects import carry_out
+from apps.requests.services.pins import pins_of
 from apps.requests.services.selection import select_workflow
 from apps.requests.services.writing import Write, begin_write
-from apps.sla.selectors import calendar_keys, current_policy
-from apps.workflows.engine.definition import Definition
 from apps.workflows.engine.triggers import Cancel, Start
 from apps.workflows.enums import WorkflowEvent
 from apps.workflows.selectors import definition_of
@@ -156,7 +154,7 @@ def _submit(write: Write, form: FormVersion) -> None:
         version=selection.version.pk,
         rule=selection.rule.pk,
     )
-    request.pins = _pins(request.item, form, definition_of(selection.version.pk)) | {"workflow": selection.version.pk}
+    request.pins = pins_of(request.item, form, definition_of(selection.version.pk)) | {"workflow": selection.version.pk}
     request.submit(at=write.at)
     write.tell(RequestEvent.SUBMITTED, role="requester", priority=request.priority, pins=request.pins)
     _start_clocks(write)
@@ -165,47 +163,13 @@ def _submit(write: Write, form: FormVersion) -> None:
 
 def _start_run(write: Write, *, n: int, at_step: str | None) -> None:
     version_id = write.request.pins["workflow"]
-    if write.passage is not None:
-        write.passage.save()
+    for passage in write.passages:
+        passage.save()
+    write.child_passages = {}
     write.passage = begin_run(write.request.stream, version_id=version_id, n=n, at=write.at)
     write.request.run, write.tasks = write.passage.run, {}
     write.tell_by_itself(WorkflowEvent.RUN_STARTED, run=n, version=version_id)
     carry_out(write, Start(at=at_step))
-
-
-def _pins(item: CatalogItem, form: FormVersion, definition: Definition) -> dict[str, Any]:
-    """The versions the request will run on, by id. Raises Misconfigured naming what is missing."""
-    sla_policy = current_policy(item.sla_key) if item.sla_key else None
-    if item.sla_key and sla_policy is None:
-        raise Misconfigured(f"The SLA policy {item.sla_key!r} of {item.name} does not exist.")
-    keys = calendar_keys(sla_policy.document) if sla_policy else set()
-    keys |= {calendar for step in definition.steps if (calendar := _wait_calendar(step.settings))}
-    named = {step.settings["policy_ref"] for step in definition.steps if "policy_ref" in step.settings}
-    return {
-        "form": form.pk,
-        "sla": sla_policy.pk if sla_policy else None,
-        "calendars": {key: _calendar(key) for key in sorted(keys)},
-        "policies": _approval_policies(named),
-    }
-
-
-def _wait_calendar(settings: Mapping[str, Any]) -> str | None:
-    spec: Mapping[str, Any] = settings.get("for", {})
-    return spec.get("calendar")
-
-
-def _calendar(key: str) -> int:
-    version = current_version(key)
-    if version is None:
-        raise Misconfigured(f"The calendar {key!r} does not exist.")
-    return version.pk
-
-
-def _approval_policies(keys: set[str]) -> dict[str, int]:
-    known = current_policies() if keys else {}
-    for missing in keys - known.keys():
-        raise Misconfigured(f"The approval policy {missing!r} does not exist.")
-    return {key: known[key].pk for key in sorted(keys)}
 
 
 def _start_clocks(write: Write) -> None:
@@ -251,6 +215,7 @@ def resume(write: Write, *, actor: User) -> None:
     _demand(request, RequestStatus.ON_HOLD)
     began = request.held_from == RequestStatus.IN_PROGRESS
     (request.resume_in_progress if began else request.resume_submitted)()
+    put_deadlines_off(write)
     write.tell(RequestEvent.RESUMED)
 
 
@@ -295,7 +260,7 @@ def reopen(write: Write, *, reason: Any, actor: User) -> None:
     if write.request.run is None or not _within_reopen_days(write):
         raise TransitionNotAllowed("This request can no longer be reopened.")
     note = write.note(checked_comment(reason, required=True))
-    n, was_completed = write.request.run.n + 1, write.request.run.outcome == "completed"
+    n, was_completed = next_number(write.request.pk), write.request.run.outcome == "completed"
     write.request.reopen()
     write.tell(RequestEvent.REOPENED, run=n, note=note)
     definition = definition_of(write.request.pins["workflow"])

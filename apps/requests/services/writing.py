@@ -22,7 +22,7 @@ from apps.sla.services import Clocks
 from apps.workflows.engine.effects import Effect
 from apps.workflows.engine.planner import current_stage
 from apps.workflows.engine.triggers import Trigger
-from apps.workflows.models import Task
+from apps.workflows.models import Task, WorkflowRun
 from apps.workflows.services.running import Passage, resume_run
 
 LOADED = ("stream", "item", "run", "team", "requester", "requested_for")
@@ -66,10 +66,11 @@ class Write:
     at: datetime
     cast: Cast | None = None
     events: list[NewEvent] = field(default_factory=list)
-    triggers: list[Trigger] = field(default_factory=list)
-    openings: list[Effect] = field(default_factory=list)
+    triggers: list[tuple[Passage, Trigger]] = field(default_factory=list)
+    openings: list[tuple[Passage, Effect]] = field(default_factory=list)
     participants: set[tuple[str, str]] = field(default_factory=set)
     passage: Passage | None = None
+    child_passages: dict[int, Passage] = field(default_factory=dict)
     tasks: dict[int, Task] = field(default_factory=dict)
     clocks: Clocks = field(init=False)
     followed: int = 0
@@ -83,8 +84,8 @@ class Write:
         """The next step of the same write, at its own time and in the name of another person."""
         self.let_clocks_follow()
         self.at, self.actor = max(self.at, at), actor
-        if self.passage is not None:
-            self.passage.at = self.at
+        for passage in self.passages:
+            passage.at = self.at
 
     @property
     def actor_name(self) -> str:
@@ -98,6 +99,20 @@ class Write:
                 raise NotVisible("This request has no run.")
             self.passage = resume_run(self.request.run, at=self.at)
         return self.passage
+
+    @property
+    def passages(self) -> list[Passage]:
+        """The runs that this write has touched: the request's own, then its children."""
+        return ([self.passage] if self.passage else []) + list(self.child_passages.values())
+
+    def passage_of(self, run_id: int) -> Passage:
+        """The run of that id, the request's own or a child of it, on its way through this write."""
+        if run_id == self.run.run.pk:
+            return self.run
+        if run_id not in self.child_passages:
+            run = WorkflowRun.objects.get(pk=run_id, stream=self.request.stream)
+            self.child_passages[run_id] = resume_run(run, at=self.at)
+        return self.child_passages[run_id]
 
     def tell(self, kind: str, *, role: str = "", note: Note | None = None, **data: Any) -> None:
         """Adds an event in the name of the actor."""
@@ -118,8 +133,9 @@ class Write:
     def finish(self) -> Request:
         """Clocks follow the events, participants and request are saved, events published: the end of the write."""
         request = self.request
+        for passage in self.passages:
+            passage.save()
         if self.passage is not None:
-            self.passage.save()
             request.run = self.passage.run
             request.stage = current_stage(self.passage.definition, self.passage.marking) or ""
         self.let_clocks_follow()

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from apps.accounts.models import Team
 from apps.outbox.models import Stream
@@ -12,7 +13,11 @@ from apps.workflows.models.workflow import WorkflowVersion
 
 
 class WorkflowRun(models.Model):
-    """A passage of a stream through a workflow version. `marking` is the engine's, `revision` rises with each plan."""
+    """A passage of a stream through a workflow version. `marking` is the engine's, `revision` rises with each plan.
+
+    A child run belongs to a visit of its parent (to one instance of it, where the step has several); `input` is what it
+    was given.
+    """
 
     stream = models.ForeignKey(Stream, on_delete=models.PROTECT, related_name="runs")
     version = models.ForeignKey(WorkflowVersion, on_delete=models.PROTECT, related_name="runs")
@@ -22,11 +27,29 @@ class WorkflowRun(models.Model):
     outcome = models.CharField(max_length=16, blank=True)
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+    parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="children")
+    parent_visit = models.PositiveIntegerField(null=True)
+    parent_instance = models.PositiveIntegerField(null=True)
+    input = models.JSONField(default=dict)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["stream", "n"], name="run_number"),
-            models.UniqueConstraint(fields=["stream"], condition=Q(ended_at__isnull=True), name="run_one_open"),
+            models.UniqueConstraint(
+                fields=["stream"], condition=Q(ended_at__isnull=True, parent__isnull=True), name="run_one_open"
+            ),
+            models.UniqueConstraint(
+                "parent",
+                "parent_visit",
+                Coalesce("parent_instance", -1),
+                condition=Q(ended_at__isnull=True, parent__isnull=False),
+                name="run_one_child",
+            ),
+            models.CheckConstraint(
+                condition=Q(parent__isnull=True, parent_visit__isnull=True)
+                | Q(parent__isnull=False, parent_visit__isnull=False),
+                name="run_child_of_a_visit",
+            ),
             models.CheckConstraint(
                 condition=Q(ended_at__isnull=True, outcome="") | Q(ended_at__isnull=False) & ~Q(outcome=""),
                 name="run_outcome_when_ended",
@@ -54,7 +77,9 @@ class StepVisit(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["run", "number"], name="visit_number"),
             models.UniqueConstraint(
-                fields=["run", "token"], condition=Q(status__in=["open", "begun"]), name="visit_one_open_per_token"
+                fields=["run", "token", "step"],
+                condition=Q(status__in=["open", "begun"]),
+                name="visit_one_open_per_token",  # in a race a token has one for each step that competes
             ),
         ]
 
@@ -63,10 +88,15 @@ class StepVisit(models.Model):
 
 
 class Task(models.Model):
-    """A work item: offered to a person, a team or a role, taken up by one of them, left by one of its outcomes."""
+    """A work item: offered to a person, a team or a role, taken up by one of them, left by one of its outcomes.
+
+    Of a step with instances each has a task of its own: `instance` is its index, `item` its part of the list.
+    """
 
     stream = models.ForeignKey(Stream, on_delete=models.PROTECT, related_name="tasks")
-    visit = models.OneToOneField(StepVisit, on_delete=models.PROTECT, related_name="task")
+    visit = models.ForeignKey(StepVisit, on_delete=models.PROTECT, related_name="tasks")
+    instance = models.PositiveIntegerField(null=True)
+    item = models.JSONField(null=True)
     name = models.CharField(max_length=200)
     status = models.CharField(max_length=10, choices=TaskStatus.choices, default=TaskStatus.OPEN)
     assignee = models.ForeignKey(
@@ -85,6 +115,7 @@ class Task(models.Model):
             models.Index(fields=["group", "-id"], condition=Q(status__in=["open", "claimed"]), name="task_group"),
         ]
         constraints = [
+            models.UniqueConstraint("visit", Coalesce("instance", -1), name="task_one_per_instance"),
             models.CheckConstraint(
                 condition=~Q(status="claimed") | Q(assignee__isnull=False, claimed_at__isnull=False),
                 name="task_claimed_by_somebody",

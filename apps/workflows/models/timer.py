@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from apps.outbox.models import Stream
 from apps.workflows.enums import TimerKind
@@ -17,6 +18,8 @@ class Timer(models.Model):
     stream = models.ForeignKey(Stream, on_delete=models.PROTECT, related_name="timers")
     run = models.ForeignKey(WorkflowRun, on_delete=models.PROTECT, related_name="timers")
     visit = models.PositiveIntegerField()
+    instance = models.PositiveIntegerField(null=True)
+    deadline = models.CharField(max_length=80, blank=True)
     kind = models.CharField(max_length=20, choices=TimerKind.choices)
     due_at = models.DateTimeField()
     check_at = models.DateTimeField()
@@ -27,7 +30,13 @@ class Timer(models.Model):
         indexes = [models.Index(fields=["check_at"], condition=Q(closed_at__isnull=True), name="timer_due")]
         constraints = [
             models.UniqueConstraint(
-                fields=["run", "visit", "kind"], condition=Q(closed_at__isnull=True), name="timer_once"
+                "run",
+                "visit",
+                "kind",
+                "deadline",
+                Coalesce("instance", -1),
+                condition=Q(closed_at__isnull=True),
+                name="timer_once",
             )
         ]
 

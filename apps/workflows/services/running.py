@@ -37,6 +37,11 @@ class Passage:
     moved: bool = False
     reached: str | None = None
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What guards see as `run`."""
+        return {"n": self.run.n, "input": self.run.input, "outcome": self.run.outcome}
+
     def move(self, trigger: Trigger, facts: Mapping[str, Any]) -> Plan:
         """Plans the trigger and takes the new marking over. Raises TransitionNotAllowed; then nothing moved."""
         planned = plan(self.definition, self.marking, trigger, facts, self.at)
@@ -129,9 +134,12 @@ _FOLLOW = {
 }
 
 
-def begin_run(stream: Stream, *, version_id: int, n: int, at: datetime) -> Passage:
-    """A new run of the stream, not yet written: the first `save` inserts it."""
-    run = WorkflowRun(stream=stream, version_id=version_id, n=n, marking={}, started_at=at)
+def begin_run(stream: Stream, *, version_id: int, n: int, at: datetime, **child: Any) -> Passage:
+    """A new run of the stream, not yet written: the first `save` inserts it.
+
+    `child` holds the columns of a child run: `parent`, `parent_visit`, `parent_instance`, `input`.
+    """
+    run = WorkflowRun(stream=stream, version_id=version_id, n=n, marking={}, started_at=at, **child)
     return Passage(run=run, definition=definition_of(version_id), marking=Marking.empty(), at=at)
 
 

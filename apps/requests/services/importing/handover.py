@@ -13,7 +13,7 @@ from apps.requests.enums import IMPORT, IMPORTED, RequestEvent
 from apps.requests.models import Request
 from apps.requests.selectors import approvals_of
 from apps.requests.selectors.work import OPEN
-from apps.requests.services.effects import concerned, policy_for, take_over
+from apps.requests.services.openings import concerned, policy_for, take_over
 from apps.requests.services.writing import Write, begin_write
 from apps.workflows.enums import TaskStatus, WorkflowEvent
 from apps.workflows.models import Task
@@ -78,9 +78,10 @@ def _ask_again(write: Write) -> None:
         level = approval.levels.get(index=approval.level)
         if approvals.is_answerable(level):
             continue
-        policy = policy_for(write, write.run.definition.step(approval.step))
+        run = write.passage_of(approval.visit.run_id)
+        policy = policy_for(write, run.definition.step(approval.step), run=run)
         outcome = approvals.ask_again(approval, policy=policy, people=concerned(write), at=write.at)
         if outcome.asked:
-            take_over(write, outcome, visit=approval.visit.number)
+            take_over(write, outcome, visit=approval.visit.number, run=run)
             continue
         write.events += approvals.nobody_can_answer(approval, level, at=write.at)

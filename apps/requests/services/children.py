@@ -1,0 +1,79 @@
+"""Child runs: a step that runs another workflow, within the same request and its stream."""
+
+from __future__ import annotations
+
+from django.db.models import Max
+
+from apps.requests.services.pins import pin_more
+from apps.requests.services.writing import Write
+from apps.workflows.engine import effects
+from apps.workflows.engine.triggers import ActionFailed, Cancel, Start
+from apps.workflows.enums import WorkflowEvent
+from apps.workflows.models import Workflow, WorkflowRun
+from apps.workflows.selectors import definition_of, published_version
+from apps.workflows.services.running import Passage, begin_run
+
+DEEPEST = 20
+
+
+def start_child(write: Write, run: Passage, effect: effects.StartChild) -> None:
+    """Starts the newest published version of the workflow as a child; it stays on it.
+
+    Without one, or nested more than 20 deep, the step fails: an incident opens at it.
+    """
+    workflow = Workflow.objects.filter(key=effect.workflow).first()
+    version = published_version(workflow.pk) if workflow else None
+    problem = f"The workflow {effect.workflow!r} has no published version." if version is None else _too_deep(run)
+    if version is None or problem:
+        reason = problem or ""
+        write.triggers.append((run, ActionFailed(visit=effect.visit, instance=effect.instance, reason=reason)))
+        return
+    pin_more(write.request, definition_of(version.pk))
+    child = begin_run(
+        write.request.stream,
+        version_id=version.pk,
+        n=next_number(write.request.stream_id),
+        at=write.at,
+        parent=run.run,
+        parent_visit=effect.visit,
+        parent_instance=effect.instance,
+        input=dict(effect.input),
+    )
+    child.save_visits()
+    write.child_passages[child.run.pk] = child
+    write.tell_by_itself(
+        WorkflowEvent.SUBFLOW_STARTED, step=effect.step, visit=effect.visit, run=child.run.n, version=version.pk
+    )
+    write.triggers.append((child, Start()))
+
+
+def withdraw_child(write: Write, run: Passage, effect: effects.WithdrawChild) -> None:
+    """Cancels the child runs of the visit (that of the instance), which cancel theirs in turn."""
+    found = WorkflowRun.objects.filter(parent=run.run, parent_visit=effect.visit, ended_at=None)
+    if effect.instance is not None:
+        found = found.filter(parent_instance=effect.instance)
+    for pk in found.order_by("pk").values_list("pk", flat=True):
+        child = write.passage_of(pk)
+        if child.marking.tokens:
+            write.triggers.append((child, Cancel()))
+
+
+def next_number(stream_id: int) -> int:
+    """The number of the stream's next run; children count too."""
+    newest = WorkflowRun.objects.filter(stream=stream_id).aggregate(n=Max("n"))["n"]
+    return (newest or 0) + 1
+
+
+def ancestors(run: WorkflowRun) -> list[tuple[int, int]]:
+    """Run and visit of every step that this run is a child of, the nearest first."""
+    found: list[tuple[int, int]] = []
+    while run.parent is not None and len(found) <= DEEPEST:
+        found.append((run.parent.pk, run.parent_visit or 0))
+        run = run.parent
+    return found
+
+
+def _too_deep(run: Passage) -> str | None:
+    if len(ancestors(run.run)) < DEEPEST:
+        return None
+    return f"Workflows call each other more than {DEEPEST} deep."

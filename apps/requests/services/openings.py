@@ -1,0 +1,206 @@
+"""Work items that a plan opens and takes back: tasks, approvals, timers. The visits are written by then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from apps.accounts import selectors as people
+from apps.accounts.enums import Role
+from apps.accounts.models import User
+from apps.accounts.services import ensure_role
+from apps.approvals import services as approvals
+from apps.approvals.quorum import Policy, parse_policy
+from apps.approvals.selectors import Concerned, policy_of, resolve_approvers
+from apps.calendars.business_time import add
+from apps.calendars.selectors import calendar_of
+from apps.outbox.incidents import open_incident
+from apps.requests.enums import Relation
+from apps.requests.facts import pinned_facts
+from apps.requests.services.writing import Write
+from apps.workflows.engine import effects
+from apps.workflows.engine.definition import Step
+from apps.workflows.engine.guards import GuardFailed, evaluate, holds
+from apps.workflows.engine.triggers import Complete
+from apps.workflows.enums import TaskStatus, TimerKind, WorkflowEvent
+from apps.workflows.models import Task, Timer
+from apps.workflows.selectors import definition_of
+from apps.workflows.services.running import Passage
+
+
+def open_task(write: Write, run: Passage, effect: effects.OpenTask) -> None:
+    step = run.definition.step(effect.step)
+    assigned = _assignment(write, step, _seen(write, run, effect))
+    task = Task.objects.create(
+        stream=write.request.stream,
+        visit=run.visits[effect.visit],
+        instance=effect.instance,
+        item=effect.item,
+        name=step.name,
+        opened_at=write.at,
+        **assigned,
+    )
+    if effect.instance is None and run is write.run:
+        write.tasks[effect.visit] = task
+    _hand_to(write, task)
+    write.tell_by_itself(
+        WorkflowEvent.TASK_OPENED,
+        step=effect.step,
+        visit=effect.visit,
+        task=task.pk,
+        assignee=task.assignee_id,
+        group=task.group_id,
+        team=task.team_id,
+    )
+
+
+def _seen(write: Write, run: Passage, effect: effects.OpenTask | effects.OpenApproval) -> dict[str, Any]:
+    """What expressions of a work item see: the facts, and which instance it is."""
+    seen = {**pinned_facts(write.request), "run": run.facts}
+    return seen if effect.instance is None else {**seen, "item": effect.item, "index": effect.instance}
+
+
+def _hand_to(write: Write, task: Task) -> None:
+    """Whose the request is from now on, and who may see it for that. The requester's own task gives it to nobody."""
+    if task.group_id is not None:
+        write.request.team, write.request.assignee = task.team, None
+        write.concerns(f"group:{task.group_id}", Relation.TEAM)
+        if task.team is not None and task.team.lead_id is not None:
+            write.concerns(f"user:{task.team.lead_id}", Relation.TEAM)
+        return
+    write.concerns(f"user:{task.assignee_id}", Relation.ASSIGNEE)
+    if task.assignee_id not in (write.request.requester_id, write.request.requested_for_id):
+        write.request.assignee = task.assignee
+
+
+def _assignment(write: Write, step: Step, seen: Mapping[str, Any]) -> dict[str, Any]:
+    """Whom the task is for. If its rule names nobody, the administrators get it and an incident opens."""
+    rule: Mapping[str, Any] = step.settings.get("assign", {})
+    found = assigned_to(rule, write, seen)
+    if found:
+        return found
+    detail = f"Step {step.id}: {dict(rule)} names nobody active."
+    key = f"task:{step.id}"
+    write.events += open_incident(
+        write.request.stream, kind="task_without_assignee", key=key, detail=detail, at=write.at
+    )
+    return {"group": ensure_role(Role.ADMINISTRATOR)}
+
+
+def assigned_to(rule: Mapping[str, Any], write: Write, seen: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The columns of whoever a rule names: an active person, a staffed team or role; None if there is nobody."""
+    if rule.get("requester"):
+        return {"assignee": write.request.requester} if write.request.requester.is_active else None
+    if "team" in rule:
+        team = (write.cast and write.cast.team(rule["team"])) or people.staffed_team(rule["team"])
+        return {"team": team, "group": team.group} if team else None
+    if "role" in rule:
+        role = (write.cast and write.cast.role_group(rule["role"])) or people.staffed_role(rule["role"])
+        return {"group": role} if role else None
+    if "field" in rule or "cel" in rule:
+        user = _person_named(rule, write, seen)
+        return {"assignee": user} if user else None
+    found = resolve_approvers([rule], people=concerned(write)) if rule else []
+    return {"assignee": found[0].user} if found else None
+
+
+def _person_named(rule: Mapping[str, Any], write: Write, seen: Mapping[str, Any]) -> User | None:
+    """The active person whose user name a field holds or an expression gives; None also where it fails."""
+    if "field" in rule:
+        name = write.request.data.get(rule["field"])
+    else:
+        try:
+            name = evaluate(rule["cel"], seen, write.at)
+        except GuardFailed:
+            return None
+    return User.objects.filter(username=name, is_active=True).first() if isinstance(name, str) else None
+
+
+def open_approval(write: Write, run: Passage, effect: effects.OpenApproval) -> None:
+    step = run.definition.step(effect.step)
+    seen = _seen(write, run, effect)
+    outcome = approvals.open_approval(
+        run.visits[effect.visit],
+        instance=effect.instance,
+        name=step.name,
+        policy=policy_for(write, step, run=run),
+        people=concerned(write),
+        holds=lambda guard: holds(guard, seen, write.at),
+        at=write.at,
+    )
+    take_over(write, outcome, visit=effect.visit, run=run)
+
+
+def take_over(write: Write, outcome: approvals.Outcome, *, visit: int, run: Passage | None = None) -> None:
+    """What an approval's service did, into the write: events, who may now see the request, the run's next trigger."""
+    write.events += outcome.events
+    for approver in outcome.asked:
+        write.concerns(f"user:{approver.user.pk}", Relation.APPROVER)
+    if outcome.result:
+        ended = Complete(visit=visit, instance=outcome.approval.instance, outcome=outcome.result)
+        write.triggers.append((run or write.run, ended))
+
+
+def concerned(write: Write) -> Concerned:
+    """Whom approver rules start from."""
+    request = write.request
+    return Concerned(requester=request.requester, requested_for=request.requested_for, cast=write.cast)
+
+
+def policy_for(write: Write, step: Step, *, run: Passage | None = None) -> Policy:
+    """The approval policy of a step: inline in the document, or the pinned version it names."""
+    if "policy_ref" in step.settings:
+        return policy_of(write.request.pins["policies"][step.settings["policy_ref"]])
+    return _inline_policy((run or write.run).run.version_id, step.id)
+
+
+@lru_cache(maxsize=1024)
+def _inline_policy(version_id: int, step_id: str) -> Policy:
+    return parse_policy(definition_of(version_id).step(step_id).settings["policy"])
+
+
+def open_timer(write: Write, run: Passage, effect: effects.OpenTimer) -> None:
+    due_at = _due_at(write, effect)
+    Timer.objects.create(
+        stream=write.request.stream,
+        run=run.run,
+        visit=effect.visit,
+        instance=effect.instance,
+        deadline=effect.deadline or "",
+        kind=TimerKind.WAIT if effect.deadline is None else TimerKind.DEADLINE,
+        due_at=due_at,
+        check_at=due_at,
+    )
+
+
+def _due_at(write: Write, effect: effects.OpenTimer) -> datetime:
+    if effect.until is not None:
+        return effect.until
+    if effect.business_seconds is not None:
+        calendar = calendar_of(write.request.pins["calendars"][effect.calendar])
+        return add(calendar, write.at, effect.business_seconds)
+    return write.at + timedelta(seconds=effect.seconds or 0)
+
+
+def withdraw_task(write: Write, run: Passage, effect: effects.WithdrawTask) -> None:
+    open_ones = [TaskStatus.OPEN, TaskStatus.CLAIMED]
+    tasks = Task.objects.filter(visit__run=run.run, visit__number=effect.visit, status__in=open_ones)
+    if effect.instance is not None:
+        tasks = tasks.filter(instance=effect.instance)
+    if tasks.update(status=TaskStatus.WITHDRAWN, ended_at=write.at):
+        write.tell_by_itself(WorkflowEvent.TASK_WITHDRAWN, step=effect.step, visit=effect.visit)
+
+
+def withdraw_approval(write: Write, run: Passage, effect: effects.WithdrawApproval) -> None:
+    visit = run.run.visits.filter(number=effect.visit).first()
+    if visit is not None:
+        write.events += approvals.withdraw_approval(visit, instance=effect.instance, at=write.at)
+
+
+def withdraw_timer(write: Write, run: Passage, effect: effects.WithdrawTimer) -> None:
+    timers = Timer.objects.filter(run=run.run, visit=effect.visit, closed_at=None)
+    if effect.instance is not None:
+        timers = timers.filter(instance=effect.instance)
+    timers.update(closed_at=write.at)

@@ -1,0 +1,77 @@
+"""The versions a request runs on, fixed when it is submitted; those of a child workflow when the child starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from apps.approvals.selectors import current_policies
+from apps.calendars.selectors import current_version
+from apps.core.errors import Misconfigured
+from apps.requests.models import CatalogItem, FormVersion, Request
+from apps.sla.selectors import calendar_keys, current_policy
+from apps.workflows.engine.definition import Definition
+
+
+def pins_of(item: CatalogItem, form: FormVersion, definition: Definition) -> dict[str, Any]:
+    """The versions the request will run on, by id. Raises Misconfigured naming what is missing."""
+    sla_policy = current_policy(item.sla_key) if item.sla_key else None
+    if item.sla_key and sla_policy is None:
+        raise Misconfigured(f"The SLA policy {item.sla_key!r} of {item.name} does not exist.")
+    keys = calendar_keys(sla_policy.document) if sla_policy else set()
+    keys |= set(calendars_named(definition))
+    pins = {
+        "form": form.pk,
+        "sla": sla_policy.pk if sla_policy else None,
+        "calendars": {key: _calendar(key) for key in sorted(keys)},
+        "policies": _policies(_named(definition, "policy_ref")),
+    }
+    forms = _named(definition, "form")
+    return pins | {"forms": _forms(forms)} if forms else pins
+
+
+def pin_more(request: Request, definition: Definition) -> None:
+    """Adds what a child workflow names and is not pinned yet. Raises Misconfigured naming what is missing."""
+    pins = request.pins
+    calendars = set(calendars_named(definition)) - pins["calendars"].keys()
+    policies = _named(definition, "policy_ref") - pins["policies"].keys()
+    forms = _named(definition, "form") - pins.get("forms", {}).keys()
+    if calendars or policies or forms:
+        request.pins = {
+            **pins,
+            "calendars": pins["calendars"] | {key: _calendar(key) for key in sorted(calendars)},
+            "policies": pins["policies"] | _policies(policies),
+            "forms": pins.get("forms", {}) | _forms(forms),
+        }
+
+
+def calendars_named(definition: Definition) -> Iterator[str]:
+    """The keys of the calendars that waits and deadlines count by."""
+    for step in definition.steps:
+        durations = [step.settings.get("for", {}), *(one["after"] for one in step.settings.get("deadlines", ()))]
+        yield from (duration["calendar"] for duration in durations if "calendar" in duration)
+
+
+def _named(definition: Definition, setting: str) -> set[str]:
+    return {step.settings[setting] for step in definition.steps if setting in step.settings}
+
+
+def _calendar(key: str) -> int:
+    version = current_version(key)
+    if version is None:
+        raise Misconfigured(f"The calendar {key!r} does not exist.")
+    return version.pk
+
+
+def _policies(keys: set[str]) -> dict[str, int]:
+    known = current_policies() if keys else {}
+    for missing in keys - known.keys():
+        raise Misconfigured(f"The approval policy {missing!r} does not exist.")
+    return {key: known[key].pk for key in sorted(keys)}
+
+
+def _forms(keys: set[str]) -> dict[str, int]:
+    found = {key: FormVersion.objects.current(key) for key in sorted(keys)}
+    for missing in (key for key, version in found.items() if version is None):
+        raise Misconfigured(f"The form {missing!r} does not exist.")
+    return {key: version.pk for key, version in found.items()}
