@@ -26,8 +26,8 @@ from apps.requests.models import ImportedCase, Request
 from apps.requests.services.decisions import record_decision
 from apps.requests.services.work import claim_task
 from apps.workflows.models import Task, Timer, WorkflowRun
-from serviceflow.admin_menu import GROUPS
 from apps.workflows.services.secrets import set_secret
+from serviceflow.admin_menu import GROUPS
 from tests.core.admin_pages import address, admin_client
 from tests.factories import (
     MANAGER_LEVEL,
