@@ -23,7 +23,7 @@ from apps.workflows.engine.trace import TraceEntry, TraceKind
 
 MOST_KEPT = 100
 
-__all__ = ["Plan", "TraceEntry", "TraceKind", "current_stage", "open_steps", "plan"]
+__all__ = ["Plan", "TraceEntry", "TraceKind", "current_stage", "open_steps", "plan", "play"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +53,19 @@ def plan(
     `judge` answers expressions; whoever explores a document hands in one that answers them in every way.
     """
     board = Board.lay_out(definition, marking, kinds=KINDS, facts=facts, now=now, judge=judge)
-    _TRIGGERS[type(trigger)](board, trigger)
-    _settle(board)
+    play(board, trigger)
     started_now = board.next > 1 and not marking.started
     _end(board, was_live=bool(marking.tokens) or started_now)
     return Plan(marking=board.marking(), effects=tuple(board.effects), trace=tuple(board.trace))
+
+
+def play(board: Board, trigger: triggers.Trigger) -> None:
+    """What `plan` does on its board: the trigger, then everything automatic. Whether the run has ended is not said.
+
+    Raises TransitionNotAllowed.
+    """
+    _TRIGGERS[type(trigger)](board, trigger)
+    _settle(board)
 
 
 def open_steps(definition: Definition, marking: Marking) -> tuple[Step, ...]:

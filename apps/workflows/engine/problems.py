@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from apps.workflows.engine.definition import Step
 
@@ -18,7 +19,10 @@ class Severity(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One thing that is wrong. It names its step or its transition, where it has one, and the place in the JSON."""
+    """One thing that is wrong. It names its step or its transition, where it has one, and the place in the JSON.
+
+    `way`: the shortest way of events that leads to it, where it is a run that goes wrong.
+    """
 
     code: str
     message: str
@@ -26,6 +30,7 @@ class Problem:
     step: str | None = None
     transition: int | None = None
     path: str = ""
+    way: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:
@@ -35,6 +40,22 @@ class Problem:
         if self.transition is not None:
             return f"transitions/{self.transition}"
         return self.path or "document"
+
+    def as_json(self) -> dict[str, Any]:
+        """Code, severity, step, transition, message and path, as plain JSON."""
+        return {
+            "code": self.code,
+            "severity": self.severity.value,
+            "step": self.step,
+            "transition": self.transition,
+            "message": self.message,
+            "path": self.path,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Problem:
+        """The problem of `as_json`, without its way."""
+        return cls(**{**stored, "severity": Severity(stored["severity"])})
 
 
 def step_problem(code: str, step: Step, text: str, *, path: str = "") -> Problem:
