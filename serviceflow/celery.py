@@ -17,5 +17,6 @@ def set_schedule(sender: Celery, **_: object) -> None:
     """The static schedule: beat brings round what no wake-up announced."""
     sender.conf.beat_schedule = {
         "relay": {"task": "apps.outbox.tasks.run_relay", "schedule": settings.RELAY_EVERY_SECONDS},
+        "checks": {"task": "apps.requests.tasks.run_checks", "schedule": settings.SWEEP_EVERY_SECONDS},
         "sweeps": {"task": "apps.requests.tasks.run_sweeps", "schedule": settings.SWEEP_EVERY_SECONDS},
     }

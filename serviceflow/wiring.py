@@ -80,6 +80,7 @@ SUBSCRIBERS = SubscriberTable(
         WorkflowEvent.CHOICE_TAKEN: _NOBODY,
         WorkflowEvent.MESSAGE_KEPT: _NOBODY,
         WorkflowEvent.MESSAGE_LOST: _NOBODY,
+        WorkflowEvent.WAIVER_SIGNED: _NOBODY,
         WorkflowEvent.VERSION_PUBLISHED: _NOBODY,
         WorkflowEvent.VERSION_RETIRED: _NOBODY,
         ApprovalEvent.OPENED: _NOBODY,

@@ -40,6 +40,12 @@ class CallStatus(models.TextChoices):
     WITHDRAWN = "withdrawn", "taken back"
 
 
+class CheckStatus(models.TextChoices):
+    PENDING = "pending", "waits for a worker"
+    RUNNING = "running", "is being made"
+    DONE = "done", "finished"
+
+
 class WorkflowEvent(StrEnum):
     """What is told of a run."""
 
@@ -68,5 +74,6 @@ class WorkflowEvent(StrEnum):
     CHOICE_TAKEN = "choice.taken"
     MESSAGE_KEPT = "message.kept"
     MESSAGE_LOST = "message.lost"
+    WAIVER_SIGNED = "workflow.waived"
     VERSION_PUBLISHED = "workflow.published"
     VERSION_RETIRED = "workflow.retired"

@@ -21,3 +21,10 @@ def published_version(workflow_id: int) -> WorkflowVersion | None:
     """The version new requests start on: the newest published one."""
     published = WorkflowVersion.objects.filter(workflow_id=workflow_id, status=VersionStatus.PUBLISHED)
     return published.select_related("workflow").order_by("-n").first()
+
+
+def published_definitions() -> dict[str, Definition]:
+    """The newest published version of every workflow, compiled, by its key."""
+    rows = WorkflowVersion.objects.filter(status=VersionStatus.PUBLISHED).order_by("workflow_id", "n")
+    newest: dict[str, int] = dict(rows.values_list("workflow__key", "pk"))
+    return {key: definition_of(pk) for key, pk in newest.items()}

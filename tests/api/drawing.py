@@ -6,9 +6,8 @@ from typing import Any
 
 from apps.workflows.models import Workflow, WorkflowVersion
 from apps.workflows.services.drafting import create_workflow, save_draft
-from apps.workflows.services.publishing import publish_version
 from tests.api.conftest import Client
-from tests.factories import line_document, make_person, make_team, row_counts
+from tests.factories import line_document, make_person, make_team, publish_document, row_counts
 
 TASK = {"id": "work", "kind": "task", "name": "Work", "assign": {"team": "it"}}
 FIRST = line_document("drawn", TASK)
@@ -26,8 +25,7 @@ def administrator() -> Client:
 def make_drawn() -> Workflow:
     """A workflow with version 1 and a draft that differs from it."""
     workflow = create_workflow("drawn", name="Drawn")
-    save_draft(workflow, document=FIRST, actor=None)
-    publish_version(workflow, actor=None)
+    publish_document(workflow, FIRST)
     save_draft(workflow, document=SECOND, actor=None)
     return workflow
 

@@ -19,9 +19,14 @@ from apps.requests.services.decisions import record_decision
 from apps.requests.services.lifecycle import Wish, create_request
 from apps.requests.services.work import complete_task
 from apps.requests.sweeps import run_sweeps
-from apps.workflows.services.drafting import save_draft
-from apps.workflows.services.publishing import publish_version
-from tests.factories import approval_document, make_item, make_request, make_workflow, refusal
+from tests.factories import (
+    approval_document,
+    make_item,
+    make_request,
+    make_workflow,
+    publish_document,
+    refusal,
+)
 
 AMOUNT = 'The amount must be a number such as "12.50", with at most twelve digits and two after the point.'
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
@@ -164,8 +169,7 @@ def test_a_request_stays_on_the_versions_it_was_submitted_on(world):
     pins = dict(request.pins)
     workflow = request.run.version.workflow
 
-    save_draft(workflow, document={**approval_document(), "name": "Other"}, actor=None)
-    publish_version(workflow, actor=None)
+    publish_document(workflow, {**approval_document(), "name": "Other"})
     finish(request, world)
     assert fresh(request).pins == pins
     assert make_request(world.item, world.requester).pins["workflow"] != pins["workflow"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from apps.core.errors import Conflict, PreconditionFailed
+from apps.workflows.engine import gate
 from apps.workflows.models import Workflow, WorkflowVersion
 from apps.workflows.services.drafting import create_workflow, lock_draft, save_draft
 from apps.workflows.services.publishing import publish_version
@@ -41,7 +42,7 @@ def test_another_draft_than_the_one_seen_is_not_replaced(workflow):
 
 def test_a_draft_that_was_published_meanwhile_is_not_brought_back(workflow):
     seen = save_draft(workflow, document=FIRST, actor=None)
-    publish_version(workflow, actor=None)
+    publish_version(workflow, actor=None, result=gate.check(FIRST))
     with refusal(PreconditionFailed, match="somebody has published it"):
         save_draft(workflow, document=SECOND, actor=None, expected=seen.hash)
     assert WorkflowVersion.objects.get().document == FIRST

@@ -142,7 +142,7 @@ class WorkflowCheckView(ApiView):
     def post(self, http: HttpRequest, key: str) -> Response:
         draft = designing.draft_for(actor_of(http), key)
         read_body(http.data, NOTHING)
-        return Response(shown(ReportSerializer, designing.report(draft.document)))
+        return Response(shown(ReportSerializer, designing.report(draft)))
 
 
 class WorkflowPublishView(ApiView):

@@ -16,10 +16,11 @@ from apps.accounts.admin import acting
 from apps.core.admin import KeptAdmin, ReadOnlyInline, SaveThenActAdmin
 from apps.core.admin_parts import DocumentField, as_code, table, verdict
 from apps.core.errors import PreconditionFailed
-from apps.requests.services.gate import check_workflow, publish_workflow
+from apps.requests.services.checking import progress_of, sign_waiver
+from apps.requests.services.gate import check_draft, check_live, publish_workflow
 from apps.workflows.admin import KEYS
 from apps.workflows.engine.diff import diff
-from apps.workflows.engine.problems import Problem
+from apps.workflows.engine.document import document_hash
 from apps.workflows.enums import VersionStatus
 from apps.workflows.models import Workflow, WorkflowVersion
 from apps.workflows.services.drafting import create_workflow, lock_draft, save_draft
@@ -116,7 +117,7 @@ class WorkflowAdmin(SaveThenActAdmin, KeptAdmin):
     list_display = ("name", "key", "has_draft", "in_use")
     search_fields = ("name", "key")
     ordering = ("name",)
-    actions_submit_line = ("check_draft", "publish")
+    actions_submit_line = ("check_draft", "publish", "sign")
     add_fieldsets = ((None, {"fields": ("key", "name")}),)
     fieldsets = (
         (None, {"fields": ("key", "name")}),
@@ -159,7 +160,10 @@ class WorkflowAdmin(SaveThenActAdmin, KeptAdmin):
         draft = draft_of(workflow)
         if draft is None:
             return "There is no draft. Changing the document below and saving makes one."
-        found = [(one.place, one.message, one.severity.value) for one in problems_of(draft)]
+        result = check_live(workflow, draft.document)
+        found = [(one.place, one.message, one.severity.value) for one in result.problems]
+        if not result.verified and not result.errors:
+            found.append(("document", progress_of(workflow, result.hash), "check"))
         good = verdict("None: the draft can be published.", good=True)
         return table(("Step or place", "Problem", "Kind"), found, empty=good)
 
@@ -189,18 +193,25 @@ class WorkflowAdmin(SaveThenActAdmin, KeptAdmin):
     @action(description="Save and check", permissions=["change"])
     def check_draft(self, request: HttpRequest, workflow: Workflow) -> str:
         draft = draft_of(workflow)
-        found = problems_of(draft) if draft else ()
-        if found:
-            messages.warning(request, f"{len(found)} problems, listed below.")
+        if draft is None:
+            return "There is no draft to check."
+        result = check_draft(workflow, draft.document)
+        if result.problems or not result.verified:
+            messages.warning(request, f"{len(result.problems)} remarks, listed below.")
             return ""
-        return "The draft has no problems." if draft else "There is no draft to check."
+        return "The draft has no problems: every way a run can go was seen."
 
     @action(description="Save and publish", permissions=["change"])
     def publish(self, request: HttpRequest, workflow: Workflow) -> str:
         version = publish_workflow(workflow, actor=acting(request))
         return f"{version} is published: requests submitted from now on may run on it."
 
-
-def problems_of(draft: WorkflowVersion) -> tuple[Problem, ...]:
-    """What the gate finds in a draft, as things are today."""
-    return check_workflow(draft.document)
+    @action(description="Save and sign", permissions=["change"])
+    def sign(self, request: HttpRequest, workflow: Workflow) -> str:
+        """The second person's signature under a draft of which not every run can be seen."""
+        draft = draft_of(workflow)
+        if draft is None:
+            return "There is no draft to sign."
+        reason = "Signed on the workflow's page in the administration."
+        sign_waiver(workflow, hash=document_hash(draft.document), reason=reason, actor=acting(request))
+        return "Signed: another person can publish the draft now."

@@ -5,7 +5,6 @@ Reading raises NotVisible, writing also NotPermitted; what is not possible now r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -16,9 +15,9 @@ from apps.accounts.models import User
 from apps.core.errors import Conflict, InvalidInput, NotPermitted, NotVisible
 from apps.core.text import is_blank
 from apps.requests import policies
-from apps.requests.services.gate import check_workflow, publish_workflow
+from apps.requests.services.gate import check_draft, publish_workflow
 from apps.workflows.engine.diff import Change, diff
-from apps.workflows.engine.problems import Problem, Severity
+from apps.workflows.engine.gate import GateResult
 from apps.workflows.enums import VersionStatus
 from apps.workflows.models import Workflow, WorkflowVersion
 from apps.workflows.services import drafting, publishing
@@ -28,20 +27,9 @@ RESERVED = frozenset({"import"})  # the API's path beside the keys
 Document = dict[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """What the gate says of a document. `verified`: whether it has seen every way a run can go."""
-
-    publishable: bool
-    verified: bool
-    problems: tuple[Problem, ...]
-
-
-def report(document: Any) -> Report:
-    """The gate's answer as things are today."""
-    problems = check_workflow(document)
-    broken = any(problem.severity is Severity.ERROR for problem in problems)
-    return Report(publishable=not broken, verified=False, problems=problems)
+def report(draft: WorkflowVersion) -> GateResult:
+    """The gate's answer as things are today. What takes longer to see is seen by a worker: ask again then."""
+    return check_draft(draft.workflow, draft.document)
 
 
 # reading

@@ -1,35 +1,79 @@
-"""The gate before a version: what the engine finds in a document, and the policies, people, calendars it names."""
+"""The gate before a version, with the world as it is now: forms, people, policies, calendars, other workflows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django.contrib.auth.models import Group
-
-from apps.accounts.models import Team, User
+from apps.accounts.models import User
 from apps.approvals.quorum import check_policy
 from apps.approvals.selectors import current_policies
-from apps.calendars.models import CalendarVersion
-from apps.workflows.engine.document import check_document
-from apps.workflows.engine.problems import Problem, Severity
+from apps.core.errors import BrokenDocument, Conflict
+from apps.requests.services.checking import ask_check, finished_check
+from apps.requests.services.gate_forms import extra_fields, same_name_other_type, shapes_for
+from apps.requests.services.gate_liveness import unanswerable
+from apps.requests.services.gate_references import unknown_references
+from apps.workflows.engine import gate
+from apps.workflows.engine.definition import Definition
+from apps.workflows.engine.gate import MOST_MARKINGS, MOST_MARKINGS_LIVE, GateResult, Outcomes, Progress
+from apps.workflows.engine.guard_types import check_types
+from apps.workflows.engine.problems import Problem, by_place
+from apps.workflows.engine.soundness import can_end
+from apps.workflows.engine.structure import expressions_of
 from apps.workflows.models import Workflow, WorkflowVersion
+from apps.workflows.selectors import published_definitions
+from apps.workflows.services.drafting import lock_draft
 from apps.workflows.services.publishing import publish_version
 
 Document = Mapping[str, Any]
 
 
-def check_workflow(document: Any) -> tuple[Problem, ...]:
-    """Everything that is known to be wrong with a document, engine first; whom it names must exist and be active."""
-    problems = check_document(document, policies=documents_of_policies())
-    if any(problem.severity is Severity.ERROR for problem in problems):
-        return problems
-    return (*problems, *_beyond_the_engine(document))
+def check_workflow(document: Any, *, most: int = MOST_MARKINGS, progress: Progress | None = None) -> GateResult:
+    """Everything that is known to be wrong with a document, as things are today; never raises.
+
+    In five parts: the document and what it names; guards against the forms; structure; soundness, up to `most`
+    markings; whether somebody can answer each approval.
+    """
+    return gate.check(
+        document,
+        policies=documents_of_policies(),
+        beyond=_beyond_the_engine,
+        children=_outcomes_of_children,
+        most=most,
+        progress=progress,
+    )
+
+
+def check_live(workflow: Workflow, document: Any, *, publisher: User | None = None) -> GateResult:
+    """The check while somebody waits for it: it explores 2,000 markings, and knows what a worker has found beyond."""
+    result = check_workflow(document, most=MOST_MARKINGS_LIVE)
+    if result.verified or result.errors:
+        return result
+    return finished_check(workflow, result, publisher=publisher) or result
 
 
 def publish_workflow(workflow: Workflow, *, actor: User | None) -> WorkflowVersion:
-    """Publishes the draft if the gate finds nothing. Raises BrokenDocument with the problems per step, Conflict."""
-    return publish_version(workflow, actor=actor, policies=documents_of_policies(), check=_beyond_the_engine)
+    """Publishes the draft if the gate finds nothing.
+
+    A document that is too large to be seen whole at once is checked by a worker first; one that cannot be seen whole at
+    all needs the signature of a second person. Raises BrokenDocument with the problems per step; Conflict without a
+    draft, while the check is not finished and while the signature is missing.
+    """
+    draft = lock_draft(workflow)
+    if draft is None:
+        raise Conflict("There is no draft to publish.")
+    result = check_live(workflow, draft.document, publisher=actor)
+    if result.errors:
+        raise BrokenDocument(by_place(result.errors))
+    return publish_version(workflow, actor=actor, result=result)
+
+
+def check_draft(workflow: Workflow, document: Any) -> GateResult:
+    """The live check; where it has not seen every way a run can go, a worker is asked for the whole one."""
+    result = check_live(workflow, document)
+    if not result.verified and not result.errors:
+        ask_check(workflow, document)
+    return result
 
 
 def documents_of_policies() -> dict[str, Document]:
@@ -37,41 +81,39 @@ def documents_of_policies() -> dict[str, Document]:
     return {key: version.document for key, version in current_policies().items()}
 
 
-def _beyond_the_engine(document: Document) -> tuple[Problem, ...]:
-    return tuple(problem for step in document["steps"] for problem in _step_problems(step))
+def _outcomes_of_children(definition: Definition) -> Outcomes:
+    """By what the workflows that this one may run can end, itself included as it is drawn."""
+    if not any(step.kind == "subflow" for step in definition.steps):
+        return {}
+    return can_end({**published_definitions(), definition.workflow: definition})
 
 
-def _step_problems(step: Document) -> Iterator[Problem]:
-    policy = step.get("policy")
-    if policy is not None:
-        for place, messages in check_policy(policy).items():
-            yield from (_problem(step, "approval_policy", f"{place}: {message}") for message in messages)
-    for rule in _rules(step):
-        yield from (_problem(step, "unknown_reference", message) for message in _unknown(rule))
-    calendar = step.get("for", {}).get("calendar")
-    if calendar and not CalendarVersion.objects.filter(key=calendar).exists():
-        yield _problem(step, "unknown_reference", f"There is no calendar {calendar!r}.")
+def _beyond_the_engine(document: Document, definition: Definition) -> Iterator[Problem]:
+    yield from unknown_references(document)
+    yield from _policies(document)
+    yield from _guards(document, definition)
+    yield from unanswerable(document, documents_of_policies())
 
 
-def _rules(step: Document) -> Iterator[Document]:
-    """Every rule of a step that names people."""
-    yield step.get("assign", {})
-    yield from (outcome["by"] for outcome in step.get("outcomes", []) if outcome.get("by"))
-    yield from step.get("with", {}).get("to", []) if step.get("action") == "notify" else []
-    policy = step.get("policy", {})
-    yield from policy.get("fallback", [])
-    for level in policy.get("levels", []):
-        yield from level.get("approvers", [])
+def _policies(document: Document) -> Iterator[Problem]:
+    for index, step in enumerate(document["steps"]):
+        for place, messages in check_policy(step["policy"]).items() if "policy" in step else ():
+            for message in messages:
+                text = f"Step {step['id']!r}: {place}: {message}"
+                yield Problem(
+                    code="approval_policy", message=text, step=step["id"], path=f"steps/{index}/policy/{place}"
+                )
 
 
-def _unknown(rule: Document) -> Iterator[str]:
-    if "team" in rule and not Team.objects.filter(key=rule["team"]).exists():
-        yield f"There is no team {rule['team']!r}."
-    if "role" in rule and not Group.objects.filter(name=rule["role"], team__isnull=True).exists():
-        yield f"There is no role {rule['role']!r}."
-    if "person" in rule and not User.objects.filter(username=rule["person"], is_active=True).exists():
-        yield f"There is no active person {rule['person']!r}."
-
-
-def _problem(step: Document, code: str, message: str) -> Problem:
-    return Problem(code=code, message=message, step=step["id"])
+def _guards(document: Document, definition: Definition) -> Iterator[Problem]:
+    shapes = shapes_for(definition.workflow, writes=extra_fields(document))
+    yield from same_name_other_type(document, shapes)
+    for found in expressions_of(definition):
+        for problem in check_types(found.source, shapes, boolean=found.is_condition, instance=found.in_instance):
+            yield Problem(
+                code=problem.code,
+                message=f"{found.where}: {problem.message}",
+                step=found.step,
+                transition=found.transition,
+                path=found.path,
+            )

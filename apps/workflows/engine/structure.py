@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from apps.workflows.engine.attributes import instances
 from apps.workflows.engine.attributes.check import check_attributes, expressions_of_attributes
 from apps.workflows.engine.definition import Definition, Step, Transition
 from apps.workflows.engine.graph import reached, turned
@@ -13,6 +14,8 @@ from apps.workflows.engine.guards import check_expression
 from apps.workflows.engine.kinds import KINDS
 from apps.workflows.engine.kinds.base import Kind, Policies, step_problem
 from apps.workflows.engine.problems import Problem, Severity
+
+OF_THE_VISIT = frozenset({"for_each", "count", "done_when", "exclusive"})  # read once for all instances
 
 
 def check(definition: Definition, policies: Policies) -> Iterator[Problem]:
@@ -192,3 +195,45 @@ def _check_ends(definition: Definition) -> Iterator[Problem]:
     if ends and not any("outcome" in step.settings for step in ends):
         text = "No end has an outcome, so every run of this workflow ends as cancelled."
         yield Problem(code="no_outcome", severity=Severity.WARNING, message=text, path="steps")
+
+
+# expressions
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundExpression:
+    """An expression of a document: where it stands (for people, and as a path), and what it may see.
+
+    `in_instance`: `item` and `index` exist for it.
+    """
+
+    source: str
+    is_condition: bool
+    where: str
+    path: str
+    step: str | None = None
+    transition: int | None = None
+    in_instance: bool = False
+
+
+def expressions_of(definition: Definition) -> Iterator[FoundExpression]:
+    """Every expression of a document whose structure holds, steps first."""
+    for index, step in enumerate(definition.steps):
+        for path, source, is_condition in (*KINDS[step.kind].expressions(step), *expressions_of_attributes(step)):
+            yield FoundExpression(
+                source=source,
+                is_condition=is_condition,
+                where=f"Step {step.id!r}, {path}",
+                path=f"steps/{index}/{path}",
+                step=step.id,
+                in_instance=instances.expected(step) and path not in OF_THE_VISIT,
+            )
+    for arrow in definition.transitions:
+        if arrow.when is not None:
+            yield FoundExpression(
+                source=arrow.when,
+                is_condition=True,
+                where=f"Transition {arrow.index} ({arrow.source} → {arrow.target})",
+                path=f"transitions/{arrow.index}/when",
+                transition=arrow.index,
+            )

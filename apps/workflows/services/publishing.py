@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-
 from django.db import transaction
 from django.db.models import Max
 
@@ -12,34 +9,36 @@ from apps.accounts.models import User
 from apps.core import clock
 from apps.core.errors import BrokenDocument, Conflict
 from apps.outbox.publish import SYSTEM, NewEvent, lock_streams, publish
-from apps.workflows.engine.document import compile_document
-from apps.workflows.engine.problems import Problem, by_place
+from apps.workflows.engine.document import document_hash
+from apps.workflows.engine.gate import GateResult
+from apps.workflows.engine.problems import by_place
 from apps.workflows.enums import VersionStatus, WorkflowEvent
 from apps.workflows.models import Workflow, WorkflowVersion
 
 
 @transaction.atomic
-def publish_version(
-    workflow: Workflow,
-    *,
-    actor: User | None,
-    policies: Mapping[str, Mapping[str, Any]] | None = None,
-    check: Callable[[Mapping[str, Any]], Sequence[Problem]] = lambda document: (),
-) -> WorkflowVersion:
-    """Checks the draft and freezes it as the next version; requests submitted from now on may select it.
+def publish_version(workflow: Workflow, *, actor: User | None, result: GateResult) -> WorkflowVersion:
+    """Freezes the draft as the next version, together with what the gate has said of it; requests submitted from now on
+    may select it. Versions that run go on.
 
-    Versions that run go on. `policies` are the approval policies documents may name, `check` finds what only apps above
-    this one can know; people publish through `requests.services.gate`. Raises Conflict without a draft,
-    BrokenDocument with the problems per step; then nothing changed.
+    People publish through `requests.services.gate`, which makes the result. Raises Conflict without a draft, where the
+    result is of another document and where it has not seen every way a run can go; BrokenDocument with the problems per
+    step. Then nothing changed.
     """
     (stream,) = lock_streams([workflow.stream_id])
     drafts = WorkflowVersion.objects.select_for_update().filter(workflow=workflow, status=VersionStatus.DRAFT)
     draft = drafts.first()
     if draft is None:
         raise Conflict("There is no draft to publish.")
-    compile_document(draft.document, policies=policies or {})
-    if problems := check(draft.document):
-        raise BrokenDocument(by_place(problems))
+    if result.hash != document_hash(draft.document):
+        raise Conflict("The draft has changed since it was checked; check it again.")
+    if result.errors:
+        raise BrokenDocument(by_place(result.errors))
+    if not result.verified:
+        raise Conflict(
+            "Not every way a run can go was seen yet. Ask for the whole check; if that cannot see them all either, a"
+            " second person must sign for it."
+        )
     newest = WorkflowVersion.objects.filter(workflow=workflow).aggregate(n=Max("n"))["n"] or 0
     draft.publish(n=newest + 1, at=clock.now())
     draft.save()
