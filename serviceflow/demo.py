@@ -19,6 +19,7 @@ from apps.requests.services.catalog import (
     ensure_item,
     ensure_workflow,
     freeze_form,
+    freeze_policy,
     freeze_targets,
 )
 from apps.requests.services.comments import add_comment
@@ -57,6 +58,8 @@ def seed(*, say: Say, history: int = 0) -> bool:
         freeze_form(key, form)
     for key, policy in document["sla"].items():
         freeze_targets(key, policy)
+    for key, policy in document["policies"].items():
+        freeze_policy(key, policy)
     say("workflows")
     for path in sorted((FIXTURES / "workflows").glob("*.json")):
         ensure_workflow(json.loads(path.read_text()))

@@ -19,6 +19,8 @@ from django.db import transaction
 from apps.accounts.models import User
 from apps.accounts.models.user import check_zone
 from apps.accounts.services import ensure_role
+from apps.approvals.models import ApprovalPolicyVersion
+from apps.approvals.quorum import check_policy as approval_problems
 from apps.calendars.models import BusinessCalendar, CalendarVersion, Holiday
 from apps.calendars.services import freeze_calendar
 from apps.core.errors import BrokenDocument, Conflict, InvalidInput
@@ -129,6 +131,13 @@ def freeze_targets(key: str, document: Document | None) -> None:
         _refuse("sla", check_policy(document))
         _refuse("sla", {"targets": missing} if (missing := _missing_calendars(document)) else {})
         SlaPolicyVersion.freeze(key, dict(document))
+
+
+@transaction.atomic
+def freeze_policy(key: str, document: Document) -> None:
+    """The approval policy's next version, which workflows name by `policy_ref`. Raises BrokenDocument."""
+    _refuse("policies", approval_problems(document))
+    ApprovalPolicyVersion.freeze(key, dict(document))
 
 
 # what is made
