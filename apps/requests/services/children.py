@@ -48,14 +48,26 @@ def start_child(write: Write, run: Passage, effect: effects.StartChild) -> None:
 
 
 def withdraw_child(write: Write, run: Passage, effect: effects.WithdrawChild) -> None:
-    """Cancels the child runs of the visit (that of the instance), which cancel theirs in turn."""
+    """Cancels the child runs of the visit (that of the instance), which cancel theirs in turn.
+
+    What else was to move them in this write moves them no more.
+    """
     found = WorkflowRun.objects.filter(parent=run.run, parent_visit=effect.visit, ended_at=None)
     if effect.instance is not None:
         found = found.filter(parent_instance=effect.instance)
     for pk in found.order_by("pk").values_list("pk", flat=True):
         child = write.passage_of(pk)
+        write.triggers = [(moving, trigger) for moving, trigger in write.triggers if moving is not child]
         if child.marking.tokens:
             write.triggers.append((child, Cancel()))
+        elif not child.marking.started:
+            _call_off(write, child)
+
+
+def _call_off(write: Write, child: Passage) -> None:
+    """Ends a run that has not started yet."""
+    child.run.outcome, child.run.ended_at, child.moved = "cancelled", write.at, True
+    write.tell_by_itself(WorkflowEvent.RUN_ENDED, run=child.run.n, outcome=child.run.outcome)
 
 
 def next_number(stream_id: int) -> int:

@@ -107,6 +107,22 @@ def _postpone(write: Write, run: Passage, effect: Any) -> None:
     write.openings.append((run, effect))
 
 
+def _take_back(write: Write, run: Passage, effect: Any) -> None:
+    """What waits to be opened is not opened any more; what is written is withdrawn."""
+    write.openings = [one for one in write.openings if one[0] is not run or not _takes_back(run, effect, one[1])]
+    if run.run.pk is not None:
+        WITHDRAWALS[type(effect)][1](write, run, effect)
+
+
+def _takes_back(run: Passage, effect: Any, opening: Any) -> bool:
+    if type(opening) is not WITHDRAWALS[type(effect)][0] or opening.visit != effect.visit:
+        return False
+    if isinstance(opening, effects.OpenTimer) and openings.is_left_over(run, effect.visit):
+        return opening.deadline is not None
+    instance: int | None = getattr(effect, "instance", None)
+    return instance is None or instance == getattr(opening, "instance", None)
+
+
 def _nothing_to_open(write: Write, run: Passage, effect: effects.AwaitMessage) -> None:
     """The marking itself waits for the message."""
 
@@ -148,15 +164,18 @@ OPENINGS: Mapping[type, Callable[[Write, Passage, Any], None]] = {
     effects.AskKey: keys.ask_key,
     effects.RunAction: actions.note_call,
 }
+WITHDRAWALS: Mapping[type, tuple[type, Callable[[Write, Passage, Any], None]]] = {
+    effects.WithdrawTask: (effects.OpenTask, openings.withdraw_task),
+    effects.WithdrawApproval: (effects.OpenApproval, openings.withdraw_approval),
+    effects.WithdrawTimer: (effects.OpenTimer, openings.withdraw_timer),
+    effects.WithdrawAction: (effects.RunAction, actions.withdraw_action),
+    effects.WithdrawChild: (effects.StartChild, children.withdraw_child),
+    effects.GiveKey: (effects.AskKey, keys.give_key),
+}
 EFFECTS: Mapping[type, Callable[[Write, Passage, Any], None]] = {
     **dict.fromkeys(OPENINGS, _postpone),
-    effects.WithdrawTask: openings.withdraw_task,
-    effects.WithdrawApproval: openings.withdraw_approval,
-    effects.WithdrawTimer: openings.withdraw_timer,
-    effects.WithdrawAction: actions.withdraw_action,
-    effects.WithdrawChild: children.withdraw_child,
+    **dict.fromkeys(WITHDRAWALS, _take_back),
     effects.TakeKey: keys.take_key,
-    effects.GiveKey: keys.give_key,
     effects.AwaitMessage: _nothing_to_open,
     effects.SetFields: actions.set_fields_of,
     effects.RunAction: actions.run_action,

@@ -194,13 +194,28 @@ def withdraw_task(write: Write, run: Passage, effect: effects.WithdrawTask) -> N
 
 
 def withdraw_approval(write: Write, run: Passage, effect: effects.WithdrawApproval) -> None:
+    """Takes the rounds back. One that has ended in this write moves nothing any more."""
+    write.triggers = [
+        (moving, trigger)
+        for moving, trigger in write.triggers
+        if moving is not run or not isinstance(trigger, Complete) or trigger.visit != effect.visit
+    ]
     visit = run.run.visits.filter(number=effect.visit).first()
     if visit is not None:
         write.events += approvals.withdraw_approval(visit, instance=effect.instance, at=write.at)
 
 
 def withdraw_timer(write: Write, run: Passage, effect: effects.WithdrawTimer) -> None:
+    """Closes the timers. Where instances are left over the deadlines have ended, but not what those wait for."""
     timers = Timer.objects.filter(run=run.run, visit=effect.visit, closed_at=None)
+    if is_left_over(run, effect.visit):
+        timers = timers.filter(kind=TimerKind.DEADLINE)
     if effect.instance is not None:
         timers = timers.filter(instance=effect.instance)
     timers.update(closed_at=write.at)
+
+
+def is_left_over(run: Passage, visit: int) -> bool:
+    """Whether the step has ended and only instances that lead nowhere are left of the visit."""
+    found = run.marking.visit(visit)
+    return found is not None and found.left
