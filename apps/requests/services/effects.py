@@ -115,7 +115,7 @@ def _take_back(write: Write, run: Passage, effect: Any) -> None:
 
 
 def _takes_back(run: Passage, effect: Any, opening: Any) -> bool:
-    if type(opening) is not WITHDRAWALS[type(effect)][0] or opening.visit != effect.visit:
+    if opening.visit != effect.visit or type(opening) is not WITHDRAWALS[type(effect)][0]:
         return False
     if isinstance(opening, effects.OpenTimer) and openings.is_left_over(run, effect.visit):
         return opening.deadline is not None
