@@ -218,10 +218,10 @@ def test_a_key_whose_visit_is_gone_is_freed_by_the_sweep_and_the_next_is_served(
 def test_the_database_forbids_two_holders_and_two_claims_of_one_visit(world):
     two(world, TAKE)
     waiting = KeyClaim.objects.get(granted_at=None)
-    with pytest.raises(IntegrityError, match="key_one_holder|UNIQUE"), transaction.atomic():
+    with pytest.raises(IntegrityError, match=r"key_one_holder|UNIQUE"), transaction.atomic():
         KeyClaim.objects.filter(pk=waiting.pk).update(granted_at=clock.now())
-    with pytest.raises(IntegrityError, match="key_one_claim_per_visit|UNIQUE"), transaction.atomic():
-        waiting.pk = None
+    waiting.pk = None
+    with pytest.raises(IntegrityError, match=r"key_one_claim_per_visit|UNIQUE"), transaction.atomic():
         waiting.save(force_insert=True)
 
 

@@ -100,15 +100,20 @@ def withdraw_action(write: Write, run: Passage, effect: effects.WithdrawAction) 
 
 
 def set_fields_of(write: Write, run: Passage, effect: effects.SetFields) -> None:
-    """A message's payload or a child's output; checked by whoever let it in. Raises InvalidInput."""
+    """A message's payload or a child's output, checked before the run moved. Raises InvalidInput."""
     fill_in(write, effect.fields, step=effect.step)
 
 
 def fill_in(write: Write, values: Mapping[str, Any], *, step: str) -> None:
     """Writes computed values to the request's data. Raises InvalidInput naming the fields that refuse theirs."""
-    fields = form_of(write.request.pins["form"]).accept_computed(values)
+    fields = accepted(write, values)
     write.request.data = {**write.request.data, **fields}
     write.tell_by_itself(RequestEvent.FIELDS_SET, step=step, fields=sorted(fields))
+
+
+def accepted(write: Write, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Computed values as the request's form takes them. Raises InvalidInput naming the fields that refuse theirs."""
+    return form_of(write.request.pins["form"]).accept_computed(values)
 
 
 def _tell_due(write: Write, call: ActionCall) -> None:

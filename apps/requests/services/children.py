@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from django.db.models import Max
 
+from apps.core.errors import Misconfigured
 from apps.requests.services.pins import pin_more
 from apps.requests.services.writing import Write
 from apps.workflows.engine import effects
 from apps.workflows.engine.triggers import ActionFailed, Cancel, Start
 from apps.workflows.enums import WorkflowEvent
-from apps.workflows.models import Workflow, WorkflowRun
+from apps.workflows.models import Workflow, WorkflowRun, WorkflowVersion
 from apps.workflows.selectors import definition_of, published_version
 from apps.workflows.services.running import Passage, begin_run
 
@@ -19,16 +20,15 @@ DEEPEST = 20
 def start_child(write: Write, run: Passage, effect: effects.StartChild) -> None:
     """Starts the newest published version of the workflow as a child; it stays on it.
 
-    Without one, or nested more than 20 deep, the step fails: an incident opens at it.
+    Without one, where it names what does not exist, or nested more than 20 deep, the step fails: an incident opens at
+    it.
     """
-    workflow = Workflow.objects.filter(key=effect.workflow).first()
-    version = published_version(workflow.pk) if workflow else None
-    problem = f"The workflow {effect.workflow!r} has no published version." if version is None else _too_deep(run)
-    if version is None or problem:
-        reason = problem or ""
+    try:
+        version = _version(write, run, effect.workflow)
+    except Misconfigured as missing:
+        reason = missing.detail
         write.triggers.append((run, ActionFailed(visit=effect.visit, instance=effect.instance, reason=reason)))
         return
-    pin_more(write.request, definition_of(version.pk))
     child = begin_run(
         write.request.stream,
         version_id=version.pk,
@@ -85,7 +85,13 @@ def ancestors(run: WorkflowRun) -> list[tuple[int, int]]:
     return found
 
 
-def _too_deep(run: Passage) -> str | None:
-    if len(ancestors(run.run)) < DEEPEST:
-        return None
-    return f"Workflows call each other more than {DEEPEST} deep."
+def _version(write: Write, run: Passage, key: str) -> WorkflowVersion:
+    """The version to start, with what it names pinned. Raises Misconfigured; then nothing was pinned."""
+    workflow = Workflow.objects.filter(key=key).first()
+    version = published_version(workflow.pk) if workflow else None
+    if version is None:
+        raise Misconfigured(f"The workflow {key!r} has no published version.")
+    if len(ancestors(run.run)) >= DEEPEST:
+        raise Misconfigured(f"Workflows call each other more than {DEEPEST} deep.")
+    pin_more(write.request, definition_of(version.pk))
+    return version

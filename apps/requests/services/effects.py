@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from apps.core.errors import Misconfigured
+from apps.core.errors import InvalidInput, Misconfigured
 from apps.outbox.incidents import open_incident
 from apps.requests.enums import RequestEvent
 from apps.requests.facts import pinned_facts
 from apps.requests.services import actions, children, keys, openings
 from apps.requests.services.writing import Write
 from apps.workflows.engine import effects
-from apps.workflows.engine.planner import TraceEntry, TraceKind
+from apps.workflows.engine.planner import TraceEntry, TraceKind, plan
 from apps.workflows.engine.triggers import ActionDone, ActionFailed, ChildEnded, TimerFired, Trigger
 from apps.workflows.enums import TimerKind, WorkflowEvent
 from apps.workflows.models import Timer
@@ -66,11 +66,27 @@ def fire(write: Write, timer: Timer) -> None:
 
 
 def _move(write: Write, run: Passage, trigger: Trigger) -> None:
-    planned = run.move(trigger, {**pinned_facts(write.request), "run": run.facts})
+    facts = {**pinned_facts(write.request), "run": run.facts}
+    if isinstance(trigger, ChildEnded) and (refused := _refused_output(write, run, trigger, facts)):
+        reason = f"The output does not fit: {', '.join(refused)}"
+        trigger = ActionFailed(visit=trigger.visit, instance=trigger.instance, reason=reason)
+    planned = run.move(trigger, facts)
     for entry in planned.trace:
         _tell(write, run, entry)
     for effect in planned.effects:
         EFFECTS[type(effect)](write, run, effect)
+
+
+def _refused_output(write: Write, run: Passage, ended: ChildEnded, facts: Mapping[str, Any]) -> list[str]:
+    """The fields that do not take what a child's output would put into them: nobody entered it, the step fails."""
+    planned = plan(run.definition, run.marking, ended, facts, write.at)
+    try:
+        for effect in planned.effects:
+            if isinstance(effect, effects.SetFields):
+                actions.accepted(write, effect.fields)
+    except InvalidInput as refusal:
+        return sorted(refusal.errors)
+    return []
 
 
 def _open_all(write: Write) -> None:
