@@ -12,6 +12,7 @@ from apps.workflows.models import Workflow, WorkflowVersion
 from apps.workflows.services.drafting import create_workflow, save_draft
 from tests.core.admin_pages import address, admin_client, errors_of, filled_in, said
 from tests.factories import (
+    FALLBACK,
     FORM,
     MANAGER_LEVEL,
     line_document,
@@ -126,7 +127,8 @@ def test_publishing_knows_the_approval_policies(client: Client, workflow: Workfl
         {"from": "board", "to": "end", "outcome": "approved"},
         {"from": "board", "to": "no", "outcome": "rejected"},
     ]
-    ApprovalPolicyVersion.freeze("board", {"levels": [MANAGER_LEVEL], "return": "never"})
+    make_person("ann", roles=["administrator"])
+    ApprovalPolicyVersion.freeze("board", {"levels": [MANAGER_LEVEL], "fallback": FALLBACK, "return": "never"})
     press(client, workflow, PUBLISH, document)
     assert versions(workflow) == [(1, "published")]
 

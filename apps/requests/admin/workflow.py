@@ -197,9 +197,9 @@ class WorkflowAdmin(SaveThenActAdmin, KeptAdmin):
             return "There is no draft to check."
         result = check_draft(workflow, draft.document)
         if result.problems or not result.verified:
-            messages.warning(request, f"{len(result.problems)} remarks, listed below.")
+            messages.warning(request, f"{len(result.problems)} problems, listed below.")
             return ""
-        return "The draft has no problems: every way a run can go was seen."
+        return "The draft has no problems."
 
     @action(description="Save and publish", permissions=["change"])
     def publish(self, request: HttpRequest, workflow: Workflow) -> str:

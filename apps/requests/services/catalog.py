@@ -71,8 +71,10 @@ def ensure_calendar(entry: Document) -> None:
 
 
 @transaction.atomic
-def ensure_workflow(document: Document, *, actor: User | None = None) -> Workflow:
+def ensure_workflow(document: Document, *, actor: User | None = None, of_history: bool = False) -> Workflow:
     """The workflow of the document, published through the gate unless it is already, with this very document.
+
+    `of_history`: as for `publish_workflow`.
 
     Raises BrokenDocument with the gate's problems, Conflict if the workflow is there with another document or only as
     a draft: what is live, or being drawn, is never replaced from here.
@@ -82,7 +84,7 @@ def ensure_workflow(document: Document, *, actor: User | None = None) -> Workflo
     workflow = Workflow.objects.filter(key=key).first()
     if workflow is None:
         workflow = _drafted(document, actor)
-        publish_workflow(workflow, actor=actor)
+        publish_workflow(workflow, actor=actor, of_history=of_history)
         return workflow
     version = published_version(workflow.pk)
     if version is None or version.hash != digest(document):

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from apps.accounts.models import User
 from apps.approvals.quorum import check_policy
 from apps.approvals.selectors import current_policies
-from apps.core.errors import BrokenDocument, Conflict
+from apps.core.errors import Conflict
 from apps.requests.services.checking import ask_check, finished_check
 from apps.requests.services.gate_forms import extra_fields, same_name_other_type, shapes_for
-from apps.requests.services.gate_liveness import unanswerable
+from apps.requests.services.gate_liveness import NOBODY_CAN_ANSWER, unanswerable
 from apps.requests.services.gate_references import unknown_references
 from apps.workflows.engine import gate
 from apps.workflows.engine.definition import Definition
 from apps.workflows.engine.gate import MOST_MARKINGS, MOST_MARKINGS_LIVE, GateResult, Outcomes, Progress
 from apps.workflows.engine.guard_types import check_types
-from apps.workflows.engine.problems import Problem, by_place
+from apps.workflows.engine.problems import Problem, Severity
 from apps.workflows.engine.soundness import can_end
 from apps.workflows.engine.structure import expressions_of
 from apps.workflows.models import Workflow, WorkflowVersion
@@ -52,10 +53,11 @@ def check_live(workflow: Workflow, document: Any, *, publisher: User | None = No
     return finished_check(workflow, result, publisher=publisher) or result
 
 
-def publish_workflow(workflow: Workflow, *, actor: User | None) -> WorkflowVersion:
+def publish_workflow(workflow: Workflow, *, actor: User | None, of_history: bool = False) -> WorkflowVersion:
     """Publishes the draft if the gate finds nothing.
 
-    A document that is too large to be seen whole at once is checked by a worker first; one that cannot be seen whole at
+    `of_history`: imported cases run on it, with the people of their own time; that nobody could answer today is no
+    obstacle then, and said when they are handed over. A document that is too large to be seen whole at once is checked by a worker first; one that cannot be seen whole at
     all needs the signature of a second person. Raises BrokenDocument with the problems per step; Conflict without a
     draft, while the check is not finished and while the signature is missing.
     """
@@ -63,9 +65,13 @@ def publish_workflow(workflow: Workflow, *, actor: User | None) -> WorkflowVersi
     if draft is None:
         raise Conflict("There is no draft to publish.")
     result = check_live(workflow, draft.document, publisher=actor)
-    if result.errors:
-        raise BrokenDocument(by_place(result.errors))
+    if of_history:
+        result = replace(result, problems=tuple(_of_history(problem) for problem in result.problems))
     return publish_version(workflow, actor=actor, result=result)
+
+
+def _of_history(problem: Problem) -> Problem:
+    return replace(problem, severity=Severity.WARNING) if problem.code == NOBODY_CAN_ANSWER else problem
 
 
 def check_draft(workflow: Workflow, document: Any) -> GateResult:

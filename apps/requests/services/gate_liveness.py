@@ -9,6 +9,7 @@ from apps.accounts.selectors import people_in
 from apps.workflows.engine.problems import Problem
 
 Json = Mapping[str, Any]
+NOBODY_CAN_ANSWER = "nobody_can_answer"
 STATIC = ("person", "team", "role")
 
 
@@ -34,7 +35,7 @@ def _of_level(step: Json, place: str, policy: Json, level: Json) -> Iterator[Pro
             whom = "" if static else " in its fallback, which it needs because its approvers depend on the request"
             names = f"names {'nobody active' if needed == 1 else 'fewer than two active people'}{whom}"
             text = f"Step {step['id']!r}: level {level.get('id')!r} {names}."
-            yield Problem(code="nobody_can_answer", message=text, step=step["id"], path=place)
+            yield Problem(code=NOBODY_CAN_ANSWER, message=text, step=step["id"], path=place)
 
 
 def _is_answerable(static: Sequence[Json], fallback: Sequence[Json], needed: int) -> bool:

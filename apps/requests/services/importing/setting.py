@@ -59,7 +59,7 @@ def _json_of(path: Path) -> Any:
 
 def _ensure_workflow(workflow: str | Mapping[str, Any], folder: Path) -> None:
     document = _json_of(folder / workflow) if isinstance(workflow, str) else workflow
-    ensure_workflow(document)
+    ensure_workflow(document, of_history=True)
 
 
 def _item_of(mapping: LogMapping) -> CatalogItem:
