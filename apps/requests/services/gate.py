@@ -57,9 +57,10 @@ def publish_workflow(workflow: Workflow, *, actor: User | None, of_history: bool
     """Publishes the draft if the gate finds nothing.
 
     `of_history`: imported cases run on it, with the people of their own time; that nobody could answer today is no
-    obstacle then, and said when they are handed over. A document that is too large to be seen whole at once is checked by a worker first; one that cannot be seen whole at
-    all needs the signature of a second person. Raises BrokenDocument with the problems per step; Conflict without a
-    draft, while the check is not finished and while the signature is missing.
+    obstacle then, and said when they are handed over. A document that is too large to be seen whole at once is checked
+    by a worker first; one that cannot be seen whole at all needs the signature of a second person. Raises
+    BrokenDocument with the problems per step; Conflict without a draft, while the check is not finished and while the
+    signature is missing.
     """
     draft = lock_draft(workflow)
     if draft is None:
