@@ -118,13 +118,14 @@ class Definition:
             self._branches[join_id] = tuple(dict.fromkeys(arrow.source for arrow in self.arrows_to(join_id)))
         return self._branches[join_id]
 
-    def block(self, join_id: str) -> frozenset[str]:
-        """Every step from which the join can be reached without passing its fork again, and the fork itself.
+    def fork(self, join_id: str) -> str:
+        """The last step that every way from the start to the join has in common."""
+        return self._forks.get(join_id, self.start.id)
 
-        The fork is the last step that every way from the start to the join has in common.
-        """
+    def block(self, join_id: str) -> frozenset[str]:
+        """Every step from which the join can be reached without passing its fork again, and the fork itself."""
         if join_id not in self._blocks:
-            fork = self._forks.get(join_id, self.start.id)
+            fork = self.fork(join_id)
             self._blocks[join_id] = reached(self._backward, self._backward.get(join_id, ()), without=fork) | {fork}
         return self._blocks[join_id]
 

@@ -10,10 +10,12 @@ from apps.workflows.engine.problems import Problem, Severity
 from apps.workflows.engine.soundness.findings import findings, outcomes, problem_of
 from apps.workflows.engine.soundness.frame import Frame
 from apps.workflows.engine.soundness.model import Children, Model, model_of
-from apps.workflows.engine.soundness.search import Budget, search
+from apps.workflows.engine.soundness.reduction import Reducer
+from apps.workflows.engine.soundness.search import Budget, Space, search
 from apps.workflows.engine.soundness.side import apart
 
 MOST = 50_000
+MOST_TO_EXPLAIN = 5_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,13 +65,23 @@ def explore(
 
 
 def _part(model: Model, definition: Definition, budget: Budget) -> Soundness:
-    space = search(Frame(model), budget)
+    space = Reducer(budget=budget).explored(model)
+    found = list(findings(space))
+    shown = _as_drawn(model, space) if any(each.severity is Severity.ERROR for each in found) else space
     return Soundness(
         verified=space.finished,
-        problems=tuple(problem_of(finding, space, definition) for finding in findings(space)),
+        problems=tuple(problem_of(finding, shown, definition) for finding in findings(shown)),
         markings=len(space.states),
         outcomes=outcomes(space),
     )
+
+
+def _as_drawn(model: Model, space: Space) -> Space:
+    """The space of the document as it is drawn, for ways that leave nothing out; where that is too large, as it was."""
+    if not space.frame.model.groups:
+        return space
+    whole = search(Frame(model), Budget(most=MOST_TO_EXPLAIN))
+    return whole if whole.finished else space
 
 
 def _not_verified(budget: Budget) -> Problem:

@@ -103,8 +103,8 @@ class Space:
         return (*self.way(failure.source), failure.move)
 
 
-def search(frame: Frame, budget: Budget) -> Space:
-    """Looks at every state until none is new or the budget is spent."""
+def search(frame: Frame, budget: Budget, *, given_up: Callable[[Space, int], bool] | None = None) -> Space:
+    """Looks at every state until none is new, the budget is spent or, asked after each state, it is given up."""
     space = Space(frame=frame)
     for event in _starts(frame):
         _take(space, budget, -1, event)
@@ -116,6 +116,9 @@ def search(frame: Frame, budget: Budget) -> Space:
         if not space.is_over(number):
             for event in _events(frame, space.states[number]):
                 _take(space, budget, number, event)
+        if given_up is not None and given_up(space, number):
+            space.finished = False
+            return space
         number += 1
     return space
 
