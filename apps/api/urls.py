@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path, register_converter
 
-from apps.api.views import auth, catalog, documents, history, notifications, requests, work, workflows
+from apps.api.views import auth, catalog, documents, history, notifications, requests, trial, work, workflows
 from apps.api.views.base import UnknownPath
 
 app_name = "api"
@@ -68,6 +68,7 @@ urlpatterns = [
     path(f"{VERSION}export/", workflows.WorkflowExportView.as_view(), name="workflow-export"),
     path(f"{WORKFLOW}draft/", workflows.WorkflowDraftView.as_view(), name="workflow-draft"),
     path(f"{WORKFLOW}draft/check/", workflows.WorkflowCheckView.as_view(), name="workflow-check"),
+    path(f"{WORKFLOW}draft/simulate/", trial.WorkflowSimulateView.as_view(), name="workflow-simulate"),
     path(f"{WORKFLOW}draft/publish/", workflows.WorkflowPublishView.as_view(), name="workflow-publish"),
     path(f"{WORKFLOW}diff/", workflows.WorkflowDiffView.as_view(), name="workflow-diff"),
     path("schema/", documents.SchemaView.as_view(), name="schema"),

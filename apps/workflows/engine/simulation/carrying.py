@@ -21,6 +21,7 @@ ADMINISTRATORS: Mapping[str, Any] = {"role": "administrator"}
 def move(walk: Walk, run: Run, trigger: triggers.Trigger) -> Plan:
     """Moves a run by one trigger; what follows from it waits for `settle`. Raises TransitionNotAllowed, TooMuch."""
     walk.record.count()
+    walk.record.labour(_size(run))
     planned = plan(run.definition, run.marking, trigger, walk.seen(run), walk.clock)
     run.marking = planned.marking
     for entry in planned.trace:
@@ -28,6 +29,11 @@ def move(walk: Walk, run: Run, trigger: triggers.Trigger) -> Plan:
     for effect in planned.effects:
         EFFECTS[type(effect)](walk, run, effect)
     return planned
+
+
+def _size(run: Run) -> int:
+    tokens = run.marking.tokens
+    return len(tokens) + sum(len(visit.instances or ()) for token in tokens for visit in token.visits)
 
 
 def settle(walk: Walk) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 MOST_EVENTS = 10_000
 MOST_RECORDED = 2_000_000
+MOST_WORK = 200_000
 Json = dict[str, Any]
 
 
@@ -76,9 +77,10 @@ class Trial:
 
 @dataclass(kw_only=True)
 class Record:
-    """What is written down on the way. Raises TooMuch past 10,000 events or two million characters."""
+    """What is written down on the way. Raises TooMuch past 10,000 events, two million characters, or too much work."""
 
     events: int = 0
+    work: int = 0
     size: int = 0
     path: list[Json] = field(default_factory=list)
     asked: list[Json] = field(default_factory=list)
@@ -91,6 +93,12 @@ class Record:
         if self.events >= MOST_EVENTS:
             raise TooMuch("too_many_events", f"The dry run stopped after {MOST_EVENTS:,} events.")
         self.events += 1
+
+    def labour(self, amount: int) -> None:
+        """One more plan, over so many tokens and instances: what it costs grows with them."""
+        self.work += amount
+        if self.work > MOST_WORK:
+            raise TooMuch("too_much_work", "The dry run stopped: with so many tokens or instances it takes too long.")
 
     def tell(self, at: datetime, step: str | None, event: str) -> None:
         self.path.append({"at": shown(at), "step": step, "event": event})
