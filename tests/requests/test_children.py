@@ -276,3 +276,14 @@ def test_an_approval_within_a_child_asks_by_the_childs_own_policy(world):
     record_decision(Approval.objects.get(), verdict="approve", actor=world.senior)
     assert open_task(request).name == "Work"
     assert Incident.objects.count() == 0
+
+
+def test_children_that_end_at_once_in_a_loop_are_stopped_and_an_operator_is_told(world):
+    publish(line_document("child", {"id": "none", "kind": "wait", "name": "None", "for": {"seconds": 1}, "count": 0}))
+    document = line_document("loop", SUB, {"id": "which", "kind": "choice", "name": "Which?"})
+    document["transitions"][-1]["when"] = "request.data.reason == 'stop'"
+    document["transitions"].append({"from": "which", "to": "sub", "otherwise": True})
+    request = submit(world, document)
+    said = "Step sub: The workflow went on by itself for more than 100 actions and was stopped."
+    assert (fresh(request).status, incident_of(request).detail) == ("submitted", said)
+    assert_agreement(request)

@@ -15,11 +15,10 @@ from apps.approvals.selectors import open_seats
 from apps.core import clock
 from apps.core.errors import InvalidInput
 from apps.core.locks import lock_rows
-from apps.requests.facts import pinned_facts
 from apps.requests.models import Request
 from apps.requests.services.effects import go_on
 from apps.requests.services.lifecycle import checked_comment, first_response
-from apps.requests.services.openings import concerned, policy_for, take_over
+from apps.requests.services.openings import concerned, policy_for, seen_at, take_over
 from apps.requests.services.writing import LOADED, Write, is_stale, lock_request
 from apps.workflows.engine.guards import holds
 
@@ -46,9 +45,10 @@ def decide(write: Write, approval: Approval, seats: list[Seat], *, verdict: Any,
     if verdict not in Verdict.values:
         raise InvalidInput({"decision": [f"This must be one of {', '.join(Verdict.values)}."]})
     text = checked_comment(comment)
-    run = write.passage_of((seats[0].level.approval if seats else approval).visit.run_id)
+    visit = (seats[0].level.approval if seats else approval).visit
+    run = write.passage_of(visit.run_id)
     step = run.definition.step(approval.step)
-    seen = {**pinned_facts(write.request), "run": run.facts}
+    seen = seen_at(write, run, visit=visit.number, instance=approval.instance)
     outcome = approvals.record_decision(
         approval.pk,
         seats,

@@ -35,20 +35,21 @@ def carry_out(write: Write, trigger: Trigger, run: Passage | None = None) -> Non
 
 
 def go_on(write: Write) -> None:
-    """Carries out the triggers that wait in the write, as `carry_out` does."""
-    for moves in range(2 * MOST_MOVES):
-        if write.triggers:
-            moving, following = write.triggers.pop(0)
-            _move(write, moving, following if moves < MOST_MOVES else _stopped(following))
-        elif write.openings:
+    """Carries out the triggers that wait in the write, as `carry_out` does. Instances of one visit count as one."""
+    passed: set[tuple[int | None, int | None, int | None]] = set()
+    while write.triggers or write.openings:
+        if not write.triggers:
             _open_all(write)
-        else:
-            return
-    raise Misconfigured(f"The workflow {write.run.definition.name!r} loops by itself.")
+            continue
+        moving, following = write.triggers.pop(0)
+        passed.add((moving.run.parent_id, moving.run.parent_visit, getattr(following, "visit", None)))
+        if len(passed) > 2 * MOST_MOVES:
+            raise Misconfigured(f"The workflow {write.run.definition.name!r} loops by itself.")
+        _move(write, moving, following if len(passed) <= MOST_MOVES else _stopped(following))
 
 
 def _stopped(trigger: Trigger) -> Trigger:
-    if not isinstance(trigger, ActionDone):
+    if not isinstance(trigger, ActionDone | ChildEnded):
         return trigger
     reason = f"The workflow went on by itself for more than {MOST_MOVES} actions and was stopped."
     return ActionFailed(visit=trigger.visit, instance=trigger.instance, reason=reason)

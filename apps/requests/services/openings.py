@@ -25,17 +25,17 @@ from apps.workflows.engine.definition import Step
 from apps.workflows.engine.guards import GuardFailed, evaluate, holds
 from apps.workflows.engine.triggers import Complete
 from apps.workflows.enums import TaskStatus, TimerKind, WorkflowEvent
-from apps.workflows.models import Task, Timer
+from apps.workflows.models import StepVisit, Task, Timer
 from apps.workflows.selectors import definition_of
 from apps.workflows.services.running import Passage
 
 
 def open_task(write: Write, run: Passage, effect: effects.OpenTask) -> None:
     step = run.definition.step(effect.step)
-    assigned = _assignment(write, step, _seen(write, run, effect))
+    assigned = _assignment(write, step, seen_at(write, run, visit=effect.visit, instance=effect.instance))
     task = Task.objects.create(
         stream=write.request.stream,
-        visit=run.visits[effect.visit],
+        visit=_row(run, effect.visit),
         instance=effect.instance,
         item=effect.item,
         name=step.name,
@@ -56,10 +56,21 @@ def open_task(write: Write, run: Passage, effect: effects.OpenTask) -> None:
     )
 
 
-def _seen(write: Write, run: Passage, effect: effects.OpenTask | effects.OpenApproval) -> dict[str, Any]:
-    """What expressions of a work item see: the facts, and which instance it is."""
+def _row(run: Passage, visit: int) -> StepVisit:
+    """The row of a visit; that of an earlier write (another instance of it opens) is read."""
+    if visit not in run.visits:
+        run.visits[visit] = run.run.visits.get(number=visit)
+        run.known.add(visit)
+    return run.visits[visit]
+
+
+def seen_at(write: Write, run: Passage, *, visit: int, instance: int | None) -> dict[str, Any]:
+    """What expressions of a work item see: the facts, and which instance it is with its item."""
     seen = {**pinned_facts(write.request), "run": run.facts}
-    return seen if effect.instance is None else {**seen, "item": effect.item, "index": effect.instance}
+    found = run.marking.visit(visit)
+    if instance is None or found is None or found.instances is None:
+        return seen
+    return {**seen, "item": found.instances[instance].item, "index": instance}
 
 
 def _hand_to(write: Write, task: Task) -> None:
@@ -120,9 +131,9 @@ def _person_named(rule: Mapping[str, Any], write: Write, seen: Mapping[str, Any]
 
 def open_approval(write: Write, run: Passage, effect: effects.OpenApproval) -> None:
     step = run.definition.step(effect.step)
-    seen = _seen(write, run, effect)
+    seen = seen_at(write, run, visit=effect.visit, instance=effect.instance)
     outcome = approvals.open_approval(
-        run.visits[effect.visit],
+        _row(run, effect.visit),
         instance=effect.instance,
         name=step.name,
         policy=policy_for(write, step, run=run),
