@@ -380,7 +380,31 @@ def test_reminders_that_cancel_are_explored_with_the_rest():
 
 def test_past_the_most_markings_the_answer_is_not_verified():
     told: list[int] = []
-    found = explored(forked(*"abcdefghij"), most=700, progress=told.append)
+    source = forked(*"abcdefghij")
+    next(step for step in source["steps"] if step["kind"] == "join")["of"] = "active"
+    next(step for step in source["steps"] if step["id"] == "a")["cancels"] = ["b"]
+    found = explored(source, most=700, progress=told.append)
     (warning,) = found.problems
     assert (warning.code, warning.severity) == ("not_verified", Severity.WARNING)
     assert (found.verified, found.sound, told) == (False, False, [500])
+
+
+def test_however_many_plain_branches_a_block_has_it_is_seen_whole():
+    found = explored(forked(*(f"t{number}" for number in range(200))), most=700)
+    assert (found.verified, found.sound, found.problems) == (True, True, ())
+
+
+def test_an_inclusive_split_with_more_ways_than_can_be_looked_at_is_given_up_in_bounded_work():
+    names = [f"t{number}" for number in range(25)]
+    arrows = [arrow("split", name, when=f"request.data.n > {number}") for number, name in enumerate(names)]
+    source = document(
+        [split(), *(task(name) for name in names)],
+        [
+            arrow("start", "split"),
+            *arrows,
+            arrow("split", "paid", otherwise=True),
+            *(arrow(name, "paid") for name in names),
+        ],
+    )
+    found = explored(source, most=500)
+    assert (found.verified, [problem.code for problem in found.problems]) == (False, ["not_verified"])

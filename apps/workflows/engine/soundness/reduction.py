@@ -89,9 +89,12 @@ class Reducer:
         return self.known[question]
 
     def _is_sound_alone(self, model: Model, region: Region) -> bool:
+        if _is_plain_block(model, region):
+            return True
         part = self.budget.share(max(LEAST_ALONE, self.budget.most // 10))
         space = search(Frame(_alone(model, region)), part, given_up=_is_bad)
         self.budget.used += part.used
+        self.budget.work += part.work
         _demand_groups_hold(space)
         problems = (finding for finding in findings(space) if finding.severity is Severity.ERROR)
         return space.finished and next(problems, None) is None
@@ -117,6 +120,22 @@ def _plain_steps(model: Model) -> frozenset[str]:
     )
 
 
+def _is_plain_block(model: Model, region: Region) -> bool:
+    """Whether it is a split into plain steps, each of which leads to the join that waits for them: sound as drawn.
+
+    With so many branches that their positions could not all be looked at, this is the only way to see it.
+    """
+    fork, join = model.definition.step(region.entry.target), model.definition.step(region.exit.source)
+    between = region.steps - {fork.id, join.id}
+    arrows = model.definition.arrows_from(fork.id)
+    if (fork.kind, join.kind) != ("split", "join") or not between <= _plain_steps(model):
+        return False
+    guarded = any(arrow.when is not None for arrow in arrows)
+    waits_for_taken = join.settings.get("wait", "all") == "all" and (is_active(join) or not guarded)
+    beside = [arrow.target for arrow in arrows if arrow.target not in between]
+    return waits_for_taken and beside in ([], [join.id])
+
+
 def _is_plain(model: Model, step: Step) -> bool:
     into, out = model.definition.arrows_to(step.id), model.definition.arrows_from(step.id)
     if not KINDS[step.kind].working or len(into) != 1 or len(out) != 1 or not model.endings[step.id]:
@@ -140,7 +159,7 @@ def _stands_alone(model: Model, region: Region) -> bool:
     if any(step.kind in ("start", "end") or step.id == model.definition.reopen for step in steps):
         return False
     if all(step.id in region.steps or step.kind in ("start", "end") for step in model.definition.steps):
-        return False
+        return _is_plain_block(model, region)  # any other would be explored for nothing: it is all there is
     if model.definition.step(region.entry.source).kind == "race" or _first(model, region).kind == "join":
         return False
     if set(_watched_forks(model).get(region.exit.source, ())) - region.steps:

@@ -13,19 +13,24 @@ from apps.workflows.engine.soundness.frame import Frame, Record, State
 from apps.workflows.engine.soundness.walk import Endless, Walk, walks
 
 EVERY = 500
+WORK_PER_MARKING = 90
 
 
 @dataclass(kw_only=True)
 class Budget:
-    """How many markings may be looked at, over all parts of a document, and who is told of every 500."""
+    """How many markings may be looked at, over all parts of a document, and who is told of every 500.
+
+    `work` bounds what a document of few but heavy markings could cost: the tokens of every position played.
+    """
 
     most: int
     progress: Callable[[int], None] | None = None
     used: int = 0
+    work: int = 0
 
     @property
     def spent(self) -> bool:
-        return self.used >= self.most
+        return self.used >= self.most or self.work >= WORK_PER_MARKING * self.most
 
     def use(self) -> None:
         self.used += 1
@@ -109,7 +114,7 @@ def search(frame: Frame, budget: Budget, *, given_up: Callable[[Space, int], boo
     for event in _starts(frame):
         _take(space, budget, -1, event)
     number = 0
-    while number < len(space.states):
+    while number < len(space.states) and space.finished:
         if budget.spent:
             space.finished = False
             return space
@@ -168,6 +173,10 @@ def _take(space: Space, budget: Budget, source: int, event: Event) -> None:
     try:
         for walk in walks(space.frame, before, event.trigger):
             _note(space, budget, source, event.text, walk)
+            budget.work += 1 + len(walk.tokens)
+            if budget.spent:
+                space.finished = False
+                return
     except Endless as endless:
         failure = Failure(endless.step, source, _move(-1, event.text, None))
         space.endless.setdefault(endless.step, failure)
