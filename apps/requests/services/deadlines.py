@@ -11,17 +11,19 @@ from apps.outbox.models import Event
 from apps.requests.enums import RequestEvent
 from apps.requests.services.writing import Write
 from apps.workflows.enums import TimerKind
-from apps.workflows.models import Timer
+from apps.workflows.models import StepVisit, Timer
 
 
 def put_deadlines_off(write: Write) -> None:
-    """Moves the open deadlines that count a duration; those that are a point in time stay."""
+    """Moves the open deadlines that count a duration, by as much of it as they were held; points in time stay."""
     timers = list(Timer.objects.filter(stream=write.request.stream, kind=TimerKind.DEADLINE, closed_at=None))
     held_at = _held_at(write) if timers else None
     if held_at is None:
         return
+    opened_at = _openings(timers)
     for timer in timers:
-        timer.due_at = timer.check_at = _later(write, timer, held_at)
+        stood_from = max(held_at, opened_at[timer.run_id, timer.visit])
+        timer.due_at = timer.check_at = _later(write, timer, stood_from)
     Timer.objects.bulk_update(timers, ["due_at", "check_at"])
 
 
@@ -31,13 +33,19 @@ def _held_at(write: Write) -> datetime | None:
     return told[-1] if told else stored.values_list("at", flat=True).first()
 
 
-def _later(write: Write, timer: Timer, held_at: datetime) -> datetime:
+def _openings(timers: list[Timer]) -> dict[tuple[int, int], datetime]:
+    """When the visits of the timers opened: that may have been while the request was held."""
+    visits = StepVisit.objects.filter(run__in={timer.run_id for timer in timers})
+    return {(run, number): at for run, number, at in visits.values_list("run", "number", "opened_at")}
+
+
+def _later(write: Write, timer: Timer, stood_from: datetime) -> datetime:
     after = _after(write, timer)
     if "seconds" in after:
-        return timer.due_at + (write.at - held_at)
+        return timer.due_at + (write.at - stood_from)
     if "business_seconds" in after:
         calendar = calendar_of(write.request.pins["calendars"][after["calendar"]])
-        return add(calendar, write.at, between(calendar, held_at, timer.due_at))
+        return add(calendar, write.at, between(calendar, stood_from, timer.due_at))
     return timer.due_at
 
 
