@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 
 from apps.workflows.engine.document import check_document
+from scripts.patterns_table import TARGET, table
 from tests.engine.patterns.case import Case, canonical, run
 from tests.engine.patterns.catalogue import CASES, PATTERNS, PLAIN, Pattern, some_orders, used_in
 from tests.engine.patterns.planned import Planned
@@ -27,7 +28,7 @@ def test_there_are_43_patterns_and_each_has_a_whole_trace_by_hand():
 
 
 @pytest.mark.parametrize("pattern", PATTERNS, ids=name_of)
-def test_a_pattern_is_drawn_with_the_construct_of_the_table_and_nothing_else(pattern):
+def test_a_pattern_is_drawn_with_the_construct_of_its_row_and_with_nothing_that_is_not_listed(pattern):
     (document,) = {str(case.document): case.document for case in pattern.cases}.values()
     assert set(used_in(document)) - PLAIN == pattern.uses
 
@@ -70,3 +71,12 @@ def test_orders_are_all_those_that_the_rules_allow():
 def test_what_an_event_did_is_compared_without_an_order_of_its_own():
     told = ["run completed", "B opened", "A withdrawn", "go lost", "C ended: no"]
     assert canonical(told) == ["go lost", "A withdrawn", "C ended: no", "B opened", "run completed"]
+
+
+def test_the_page_about_the_patterns_is_up_to_date():
+    assert TARGET.read_text(encoding="utf-8") == table(), "run: python -m scripts.patterns_table"
+
+
+def test_a_pattern_that_is_not_shown_whole_says_what_is_missing():
+    assert {pattern.shown for pattern in PATTERNS} <= {"yes", "part", "no"}
+    assert [pattern.number for pattern in PATTERNS if (pattern.shown == "yes") == bool(pattern.lacks)] == []

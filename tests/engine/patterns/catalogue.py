@@ -16,7 +16,8 @@ SHORT = 24
 class Pattern:
     """A pattern. `uses`: what its documents use besides starts, ends, tasks and plain arrows.
 
-    `lacks` says what of the definition is not shown, and why; a pattern without it is shown whole.
+    `shown` is `yes` where the cases show the whole definition, else `part` or `no`, and `lacks` says what is missing
+    and why.
     """
 
     number: int
@@ -24,6 +25,7 @@ class Pattern:
     definition: str
     construct: str
     uses: frozenset[str]
+    shown: str = "yes"
     lacks: str = ""
 
     @property
@@ -54,11 +56,13 @@ CASES: tuple[Case, ...] = (
 
 
 def some_orders(case: Case) -> list[tuple[str, ...]]:
-    """The orders that `make test` runs: together about 24 of a pattern, at least two of each case."""
+    """What `make test` runs: together about 24 orders of a pattern, at least two of each case, the literal's too."""
     of_pattern = [other for other in CASES if other.pattern == case.pattern]
     together = sum(len(other.orders) for other in of_pattern)
     share = len(case.orders) if together <= SHORT else max(2, round(SHORT * len(case.orders) / together))
-    return case.some_orders(share)
+    chosen = case.some_orders(share)
+    by_hand = [case.literal_order] if case.literal and case.literal_order not in chosen else []
+    return [*chosen, *by_hand]
 
 
 def used_in(document: dict[str, Any]) -> Iterator[str]:
@@ -93,9 +97,9 @@ ATTRIBUTES = {
 PLAIN = {"start", "end", "task"}
 
 
-def _pattern(number: int, name: str, definition: str, construct: str, uses: str = "", lacks: str = "") -> Pattern:
+def _pattern(number: int, name: str, definition: str, construct: str, uses: str = "") -> Pattern:
     words = frozenset(filter(None, uses.split(", ")))
-    return Pattern(number=number, name=name, definition=definition, construct=construct, uses=words, lacks=lacks)
+    return Pattern(number=number, name=name, definition=definition, construct=construct, uses=words)
 
 
 PATTERNS: tuple[Pattern, ...] = (
@@ -138,7 +142,7 @@ PATTERNS: tuple[Pattern, ...] = (
         "Structured Discriminator",
         "first arrival continues; the others are absorbed; resets after all have arrived",
         "`join` first",
-        "split, join first",
+        "split, merge, join first",
     ),
     _pattern(
         10,
@@ -285,7 +289,7 @@ PATTERNS: tuple[Pattern, ...] = (
         "Structured Partial Join",
         "continue after n of m branches; the rest are absorbed",
         "`join` n",
-        "split, join n",
+        "split, merge, join n",
     ),
     _pattern(
         31,

@@ -24,7 +24,7 @@ LONGEST_WALK = 6
 def _walks(entry: str) -> tuple[Order, ...]:
     """Every walk from an entry to an end of at most six steps; the n-th step of a walk is called `n A on`."""
     found: list[Order] = []
-    ways = [(entry, ())]
+    ways: list[tuple[str, Order]] = [(entry, ())]
     while ways:
         at, walked = ways.pop(0)
         for way, then in WAYS.items():
@@ -50,11 +50,11 @@ def _goes_where_drawn(entry: str) -> Callable[[Order], Told]:
 
 
 def _cycles(entry: str, literal: tuple[str, ...]) -> Case:
-    steps = [(nth, *way.split()) for nth in range(1, LONGEST_WALK + 1) for way in WAYS]
+    steps = [(nth, way) for nth in range(1, LONGEST_WALK + 1) for way in WAYS]
     return Case(
         pattern=10,
         shows=f"loops that cross, with two entries and two exits; entered at {entry}",
-        events=tuple(again(done(step, outcome), f"{nth} {step} {outcome}") for nth, step, outcome in steps),
+        events=tuple(again(done(*way.split()), f"{nth} {way}") for nth, way in steps),
         walks=_walks(entry),
         data={"late": int(entry == "B")},
         expect=_goes_where_drawn(entry),

@@ -221,7 +221,7 @@ class Planned:
             place = found[event.visit - 1] if len(found) >= event.visit else None
         else:
             still = [place for place in found if self.visits[place].status in ("open", "begun")]
-            place = (still or found[-1:] or [None])[0]
+            place = next(iter(still or found[-1:]), None)
         wanted = place and event.instance is not None
         return None if wanted and (*(place or ()), event.instance) not in self.items else place
 
