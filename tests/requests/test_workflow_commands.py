@@ -1,0 +1,233 @@
+"""`manage.py check_workflow` and `manage.py simulate_workflow`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.factories import approval_document, line_document
+from tests.requests.conftest import World
+
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+NOW = "2026-11-23T10:00:00Z"
+Json = dict[str, Any]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Any:
+    """Writes a file of that name (JSON, or bytes as they are) and gives its path."""
+
+    def write(name: str, content: Any) -> str:
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+        return str(path)
+
+    return write
+
+
+def command(*args: str) -> tuple[int, list[str]]:
+    """Exit code and lines of a command that reads its files."""
+    out = StringIO()
+    try:
+        call_command(*args, stdout=out, stderr=StringIO())
+    except SystemExit as end:
+        return int(str(end.code)), out.getvalue().splitlines()
+    return 0, out.getvalue().splitlines()
+
+
+def unreadable(*args: str) -> tuple[int, str, list[str]]:
+    """Exit code, message and lines of a command that refuses its files."""
+    out = StringIO()
+    with pytest.raises(CommandError) as refused:
+        call_command(*args, stdout=out, stderr=StringIO())
+    return refused.value.returncode, str(refused.value), out.getvalue().splitlines()
+
+
+# check_workflow
+
+
+def test_a_document_that_can_be_published_exits_with_0(world: World, file: Any) -> None:
+    path = file("good.json", approval_document())
+    code, lines = command("check_workflow", path, "--json")
+    assert (code, json.loads(lines[-1])) == (0, {"publishable": True, "verified": True, "problems": []})
+    assert command("check_workflow", path) == (0, ["This document can be published."])
+
+
+def test_a_document_with_errors_exits_with_1_and_names_them(world: World, file: Any) -> None:
+    document = approval_document(team="nobody")
+    path = file("bad.json", document)
+    code, lines = command("check_workflow", path, "--json")
+    answer = json.loads(lines[-1])
+    assert (code, answer["publishable"]) == (1, False)
+    (problem,) = [one for one in answer["problems"] if one["severity"] == "error"]
+    assert set(problem) == {"code", "severity", "step", "transition", "message", "path"}
+    assert (problem["code"], problem["step"], "'nobody'" in problem["message"]) == ("unknown_reference", "work", True)
+    code, lines = command("check_workflow", path)
+    assert (code, lines[0].split()[:2]) == (1, ["error", "work"])
+    assert lines[-1] == "This document cannot be published: it has 1 error(s)."
+
+
+@pytest.mark.parametrize("document", [[], "x", 7, None, {}, {"format": 2}, {"format": 1, "steps": "many"}])
+def test_json_that_is_no_document_exits_with_1(file: Any, document: Any) -> None:
+    code, lines = command("check_workflow", file("odd.json", document), "--json")
+    answer = json.loads(lines[-1])
+    assert (code, answer["publishable"], answer["verified"]) == (1, False, False)
+    assert answer["problems"]
+
+
+# files that cannot be read
+
+BROKEN = [
+    (b'{"format": 1,', "line 1, column 14", "Line 1, column 14: Expecting property name"),
+    (b'{"a": 1, "a": 2}', "", "The key 'a' occurs twice"),
+    (b'{"a": NaN}', "", "NaN is not JSON."),
+    (b'{"a": -Infinity}', "", "-Infinity is not JSON."),
+    (b"[" * 100 + b"]" * 100, "", "nested more than 60 levels deep"),
+    (b"[" * 200_000, "", "nested more than 60 levels deep"),
+    (b" " * 1_000_001, "", "This is too long"),
+    (b'"' + b"x" * 5_000_000, "", "This is too long"),
+    (b"\xff\xfe{}", "", "This is not UTF-8 (byte 1)."),
+    (b'"\\u0000"', "", "cannot be stored"),
+    (b'"\\ud800"', "", "cannot be stored"),
+    (b"9" * 5_000, "", "limit"),
+    (b"", "line 1, column 1", "Expecting value"),
+]
+
+
+@pytest.mark.parametrize(("content", "place", "message"), BROKEN)
+def test_a_broken_file_exits_with_2_and_says_where(file: Any, content: bytes, place: str, message: str) -> None:
+    path = file("broken.json", content)
+    code, told, lines = unreadable("check_workflow", path, "--json")
+    answer = json.loads(lines[-1])
+    (problem,) = answer["problems"]
+    assert (code, message in told, told.startswith(path)) == (2, True, True)
+    assert (answer["publishable"], answer["verified"]) == (False, False)
+    assert problem == {
+        "code": "unreadable",
+        "severity": "error",
+        "step": None,
+        "transition": None,
+        "message": told,
+        "path": place,
+    }
+    assert unreadable("check_workflow", path) == (2, told, [])
+
+
+def test_a_file_that_is_not_there_exits_with_2(tmp_path: Path) -> None:
+    code, told, lines = unreadable("check_workflow", str(tmp_path / "gone.json"), "--json")
+    assert (code, told) == (2, f"{tmp_path / 'gone.json'}: No such file or directory.")
+    assert json.loads(lines[-1])["problems"][0]["code"] == "unreadable"
+    assert unreadable("check_workflow", str(tmp_path))[:2] == (2, f"{tmp_path}: Is a directory.")
+
+
+def test_a_dry_run_needs_both_of_its_files(file: Any) -> None:
+    good, bad = file("good.json", approval_document()), file("bad.json", b"{")
+    for args in ((good, bad), (bad, good)):
+        code, told, lines = unreadable("simulate_workflow", *args, "--json")
+        answer = json.loads(lines[-1])
+        assert (code, told.startswith(bad), answer["path"], answer["ended"]) == (2, True, [], None)
+        assert [(one["code"], one["path"], one["entry"]) for one in answer["problems"]] == [
+            ("unreadable", "line 1, column 2", None)
+        ]
+
+
+# simulate_workflow
+
+
+def test_a_dry_run_is_told_as_json(world: World, file: Any) -> None:
+    document = file("flow.json", line_document("flow", {"id": "work", "kind": "task", "assign": {"team": "it"}}))
+    facts = {"request": {"requester": "requester"}, "now": NOW, "script": [{"step": "work", "outcome": "done"}]}
+    code, lines = command("simulate_workflow", document, file("facts.json", facts), "--json")
+    answer = json.loads(lines[-1])
+    assert (code, answer["ended"], answer["problems"]) == (0, "completed", [])
+    assert set(answer) == {"path", "asked", "due", "actions", "ended", "waiting", "problems"}
+
+
+def test_a_dry_run_is_told_in_words(world: World, file: Any) -> None:
+    steps = [
+        {"id": "say", "kind": "action", "action": "comment", "with": {"text": "Hello"}},
+        {"id": "rest", "kind": "wait", "for": {"seconds": 60}},
+    ]
+    facts = {"now": NOW, "script": [{"step": "gone", "outcome": "done"}]}
+    args = file("flow.json", line_document("flow", *steps)), file("facts.json", facts)
+    code, lines = command("simulate_workflow", *args)
+    assert (code, lines) == (
+        1,
+        [
+            "Path",
+            "  2026-11-23T10:00:00Z  start: passed to say",
+            "  2026-11-23T10:00:00Z  say: opened",
+            "  2026-11-23T10:00:00Z  say: ended: done",
+            "  2026-11-23T10:00:00Z  rest: opened",
+            "Due",
+            "  2026-11-23T10:01:00Z  rest",
+            "Actions",
+            '  2026-11-23T10:00:00Z  say: comment {"text": "Hello"}',
+            "Waiting",
+            '  rest: {"due": "2026-11-23T10:01:00Z"}',
+            "Problems",
+            "  error    gone  There is no step 'gone'.",
+            "Not ended.",
+        ],
+    )
+
+
+def test_what_is_wrong_with_the_facts_is_told_by_its_field(world: World, file: Any) -> None:
+    args = file("flow.json", approval_document()), file("facts.json", {"now": "soon", "script": [{"step": 1}]})
+    code, lines = command("simulate_workflow", *args, "--json")
+    answer = json.loads(lines[-1])
+    assert (code, answer["path"]) == (1, [])
+    assert {(one["code"], one["path"]) for one in answer["problems"]} == {("facts", "now"), ("facts", "script.0.step")}
+
+
+def test_a_document_with_errors_is_not_walked(world: World, file: Any) -> None:
+    code, lines = command("simulate_workflow", file("flow.json", {}), file("facts.json", {}), "--json")
+    answer = json.loads(lines[-1])
+    assert (code, answer["path"], bool(answer["problems"])) == (1, [], True)
+
+
+# a fresh checkout
+
+
+def manage(tmp_path: Path, *args: str) -> tuple[int, Json]:
+    """Exit code and last line of a command on the demonstration's settings, with a database that has no tables."""
+    environment = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path}/empty.sqlite3"}
+    environment.pop("DJANGO_SETTINGS_MODULE", None)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "manage.py", *args, "--json"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return done.returncode, json.loads(done.stdout.splitlines()[-1])
+
+
+def test_without_a_database_the_document_is_checked_and_what_it_names_is_not(tmp_path: Path, file: Any) -> None:
+    code, answer = manage(tmp_path, "check_workflow", "fixtures/workflows/laptop.json")
+    assert (code, answer["publishable"], answer["verified"]) == (0, True, True)
+    assert [(one["code"], one["severity"]) for one in answer["problems"]] == [("references_unchecked", "warning")]
+    document = approval_document()
+    del document["transitions"][-1]
+    code, answer = manage(tmp_path, "check_workflow", file("bad.json", document))
+    assert (code, answer["publishable"]) == (1, False)
+    assert answer["problems"][-1]["code"] == "references_unchecked"
+
+
+def test_without_a_database_a_dry_run_knows_nobody(tmp_path: Path, file: Any) -> None:
+    facts = {"now": NOW, "script": [{"step": "approve", "decision": "reject"}]}
+    code, answer = manage(tmp_path, "simulate_workflow", "fixtures/workflows/access.json", file("facts.json", facts))
+    assert (code, answer["ended"]) == (0, "rejected")
+    assert [one["code"] for one in answer["problems"]] == ["references_unchecked"]
