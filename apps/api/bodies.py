@@ -18,8 +18,10 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "object": (dict,),
     "array": (list,),
+    "integer": (int,),
 }
 _WORDS = {
+    "integer": "This must be a whole number.",
     "string": "This must be text.",
     "boolean": "This must be true or false.",
     "object": "This must be an object.",
@@ -40,6 +42,16 @@ def text(description: str = "", **more: Any) -> dict[str, Any]:
     return {"type": "string", **({"description": description} if description else {}), **more}
 
 
+def number(description: str) -> dict[str, Any]:
+    """The number of something: of a visit, a token, an instance."""
+    return {"type": "integer", "minimum": 0, "description": description}
+
+
+def anything(description: str) -> dict[str, Any]:
+    """A property of any JSON type; the service says what fits."""
+    return {"description": description}
+
+
 def flag(description: str, *, default: bool) -> dict[str, Any]:
     """A true-or-false property."""
     return {"type": "boolean", "description": description, "default": default}
@@ -51,12 +63,14 @@ def read_body(data: Any, expected: Shape) -> Body:
     problems = {str(key)[:60]: [UNKNOWN] for key in data if key not in properties}
     problems |= {key: [MISSING] for key in expected.get("required", []) if key not in data}
     for key, property_ in properties.items():
-        if key in data and not _fits(data[key], property_["type"]):
+        if key in data and not _fits(data[key], property_.get("type")):
             problems[key] = [_WORDS[property_["type"]]]
     if problems:
         raise InvalidInput(problems)
     return dict(data)
 
 
-def _fits(value: object, kind: str) -> bool:
-    return isinstance(value, _TYPES[kind])
+def _fits(value: object, kind: str | None) -> bool:
+    if kind is None:
+        return True
+    return isinstance(value, _TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))

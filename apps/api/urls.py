@@ -2,7 +2,18 @@
 
 from django.urls import path, re_path, register_converter
 
-from apps.api.views import auth, catalog, documents, history, notifications, requests, trial, work, workflows
+from apps.api.views import (
+    auth,
+    catalog,
+    documents,
+    history,
+    notifications,
+    operations,
+    requests,
+    trial,
+    work,
+    workflows,
+)
 from apps.api.views.base import UnknownPath
 
 app_name = "api"
@@ -55,6 +66,15 @@ urlpatterns = [
     path("approvals/", work.ApprovalsView.as_view(), name="approvals"),
     path("approvals/<int:approval_id>/", work.ApprovalView.as_view(), name="approval"),
     path("approvals/<int:approval_id>/decide/", work.DecideView.as_view(), name="decide"),
+    path(f"{REQUEST}runs/", operations.RunsView.as_view(), name="request-runs"),
+    path(f"{REQUEST}incidents/", operations.IncidentsView.as_view(), name="request-incidents"),
+    path("incidents/<int:incident_id>/retry/", operations.RetryView.as_view(), name="incident-retry"),
+    path("runs/<int:run_id>/skip/", operations.SkipView.as_view(), name="run-skip"),
+    path("runs/<int:run_id>/move/", operations.MoveView.as_view(), name="run-move"),
+    path("runs/<int:run_id>/cancel-visit/", operations.CancelVisitView.as_view(), name="run-cancel-visit"),
+    path("runs/<int:run_id>/instances/", operations.AddInstanceView.as_view(), name="run-instances"),
+    path("runs/<int:run_id>/instances/close/", operations.CloseInstancesView.as_view(), name="run-close"),
+    path("runs/<int:run_id>/instances/finish/", operations.FinishInstancesView.as_view(), name="run-finish"),
     path("runs/<int:run_id>/messages/", history.MessagesView.as_view(), name="run-messages"),
     path("events/", history.FeedView.as_view(), name="events"),
     path("notifications/", notifications.NotificationsView.as_view(), name="notifications"),

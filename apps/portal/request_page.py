@@ -241,9 +241,7 @@ def _asked(seats: Iterable[Seat], approval: Approval, request: Request) -> str:
 
 def _one_is_enough(approval: Approval, request: Request) -> bool:
     """Whether the open level asks for one answer (`any`), so that its people stand beside each other."""
-    if request.run is None:
-        return True
-    settings = definition_of(request.run.version_id).step(approval.step).settings
+    settings = definition_of(approval.visit.run.version_id).step(approval.step).settings
     levels = settings["policy"]["levels"] if "policy" in settings else _shared_levels(request, settings["policy_ref"])
     return bool(levels[approval.level]["rule"]["kind"] == "any")
 
@@ -279,15 +277,13 @@ def _decisions(request: Request, approvals: list[Approval], reader: User) -> lis
     for one in approvals:
         if any(seat.user_id == reader.pk for seat in _open_level(one)):
             level = next(level for level in one.levels.all() if level.index == one.level)
-            boxes.append(DecisionBox(approval=one, level=level.name, may_return=_may_return(one, request)))
+            boxes.append(DecisionBox(approval=one, level=level.name, may_return=_may_return(one)))
     return boxes
 
 
-def _may_return(one: Approval, request: Request) -> bool:
+def _may_return(one: Approval) -> bool:
     """Whether the workflow has a way back from this approval."""
-    if request.run is None:
-        return False
-    arrows = definition_of(request.run.version_id).arrows_from(one.step)
+    arrows = definition_of(one.visit.run.version_id).arrows_from(one.step)
     return any(arrow.outcome == ApprovalStatus.RETURNED for arrow in arrows)
 
 

@@ -7,7 +7,7 @@ import pytest
 from apps.outbox.relay import run_relay
 from tests.api.conftest import DATA, Client, World
 from tests.api.openapi import document, operations
-from tests.factories import PASSWORD, line_document, make_item, make_person, make_workflow
+from tests.factories import PASSWORD, choice_document, line_document, make_item, make_person, make_workflow
 
 
 def test_every_operation_answers_as_the_document_says(world: World) -> None:
@@ -16,6 +16,7 @@ def test_every_operation_answers_as_the_document_says(world: World) -> None:
     _life_of_a_request(world)
     _draft_and_cancel(world)
     _message(world)
+    _operations(world)
     _what_i_was_told(world)
     _workflows()
     assert operations() - Client.answered == set()
@@ -70,6 +71,35 @@ def _message(world: World) -> None:
     ivo.api("post", f"/runs/{request.run_id}/messages/", {"name": "delivered"})
 
 
+def _operations(world: World) -> None:
+    steps = {"id": "parts", "kind": "task", "name": "Parts", "assign": {"team": "it"}, "count": 1, "open_ended": True}
+    after = {"id": "after", "kind": "task", "name": "After", "assign": {"team": "it"}}
+    make_item("parts", workflow=make_workflow(line_document("parts", steps, after)))
+    admin = Client().of(make_person("olga", roles=["administrator"]))
+    for move in ("instances/close", "instances/finish", "move", "cancel-visit"):
+        request = world.ask(item="parts")
+        run, why = f"/runs/{request.run_id}/", {"reason": "Because"}
+        (token,) = admin.api("get", f"/requests/{request.number}/runs/").json()["runs"][0]["tokens"]
+        visit = {"visit": token["visits"][0]["id"]}
+        admin.api("post", f"{run}instances/", visit)
+        bodies = {"move": {"token": token["id"], "to": "after", **why}, "cancel-visit": {**visit, **why}}
+        admin.api("post", f"{run}{move}/", bodies.get(move, visit))
+    _incident(world, admin)
+
+
+def _incident(world: World, admin: Client) -> None:
+    make_item("fails", workflow=make_workflow(choice_document("request.data.nothing > 1")))
+    for move in ("retry", "skip"):
+        request = world.ask(item="fails")
+        (incident,) = admin.api("get", f"/requests/{request.number}/incidents/").json()["results"]
+        (token,) = admin.api("get", f"/requests/{request.number}/runs/").json()["runs"][0]["tokens"]
+        if move == "retry":
+            admin.api("post", f"/incidents/{incident['id']}/retry/", {"reason": "Because"})
+        else:
+            skip = {"visit": token["visits"][0]["id"], "reason": "Because"}
+            admin.api("post", f"/runs/{request.run_id}/skip/", skip)
+
+
 def _what_i_was_told(world: World) -> None:
     run_relay()
     rita = world.client("rita")
@@ -83,8 +113,8 @@ def _workflows() -> None:
     path = "/workflows/drawn/"
     ada.api("post", "/workflows/", {"key": "drawn", "name": "Drawn"})
     ada.api("put", f"{path}draft/", {"document": line_document("drawn")})
-    for move in ("check", "publish"):
-        ada.api("post", f"{path}draft/{move}/")
+    for move in ("check", "simulate", "publish"):
+        ada.api("post", f"{path}draft/{move}/", {"request": {}, "script": []} if move == "simulate" else None)
     ada.api("post", "/workflows/import/", {"document": line_document("drawn")})
     for part in ("", "versions/", "versions/1/", "versions/1/export/?as=svg", "draft/", "diff/?a=1&b=draft"):
         ada.api("get", path + part)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rest_framework.request import Request as HttpRequest
 from rest_framework.response import Response
 
-from apps.api.bodies import flag, read_body, shape, text
+from apps.api.bodies import anything, flag, read_body, shape, text
 from apps.api.idempotency import one_effect
 from apps.api.pagination import Order
 from apps.api.preconditions import check_revision
@@ -27,7 +27,12 @@ COMMENT = shape(
     required=("text",),
 )
 MESSAGE = shape(
-    {"name": text(maxLength=200), "key": text("What the wait listens for", maxLength=200)}, required=("name",)
+    {
+        "name": text(maxLength=200),
+        "key": text("What the wait listens for", maxLength=200),
+        "payload": anything("Goes into the field that the wait names"),
+    },
+    required=("name",),
 )
 AFTER = {"after": {"type": "integer", "minimum": 0, "default": 0, "description": "The last position one has seen"}}
 
@@ -94,5 +99,7 @@ class MessagesView(ApiView):
     def post(self, http: HttpRequest, run_id: int) -> Response:
         body, actor = read_body(http.data, MESSAGE), actor_of(http)
         request = get_request_of_run(actor, run_id)
-        told = send_message(request, name=body["name"], key=body.get("key", ""), actor=actor)
+        told = send_message(
+            request, name=body["name"], key=body.get("key", ""), payload=body.get("payload"), run=run_id, actor=actor
+        )
         return Response({"request": request.number, "events": [str(event.type) for event in told]})

@@ -24,7 +24,13 @@ from apps.requests.services.work import claim_task, complete_task, release_task
 from apps.workflows.models import Task
 
 NOTHING = shape()
-COMPLETION = shape({"outcome": text("One of the task's outcomes", default="done"), "comment": text(maxLength=10_000)})
+COMPLETION = shape(
+    {
+        "outcome": text("One of the task's outcomes", default="done"),
+        "data": {"type": "object", "description": "The values of the form the task asks for"},
+        "comment": text(maxLength=10_000),
+    }
+)
 DECISION = shape(
     {"decision": text(enum=Verdict.values), "comment": text("Why", maxLength=10_000)}, required=("decision",)
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from apps.requests.models import Request
 from apps.requests.policies import Act
 from apps.requests.selectors.sentences import SENTENCES, Words
 from apps.requests.selectors.visibility import INTERNAL
+from apps.workflows.enums import WorkflowEvent
 from apps.workflows.selectors import definition_of
 
 
@@ -49,7 +50,7 @@ def history_of(request: Request, *, reader: User) -> History:
     events = list(events_of(request, reader=reader))
     names = {user.pk: str(user) for user in User.objects.filter(pk__in=_people(events))}
     notes = dict(Note.objects.filter(pk__in=_notes(events)).values_list("pk", "text"))
-    words = Words(names=names, steps=_step_names(request))
+    words = Words(names=names, steps=_step_names(request, events))
     return [_line(event, words, notes) for event in events if event.type in SENTENCES]
 
 
@@ -84,6 +85,9 @@ def _notes(events: Iterable[Event]) -> set[int]:
     return {event.data["note"] for event in events if "note" in event.data}
 
 
-def _step_names(request: Request) -> dict[str, str]:
-    version = request.pins.get("workflow")
-    return {step.id: step.name for step in definition_of(version).steps} if version else {}
+def _step_names(request: Request, events: Sequence[Event]) -> dict[str, str]:
+    """The names of the steps of every workflow the request has run on, its own last."""
+    own = request.pins.get("workflow")
+    children = [event.data["version"] for event in events if event.type == WorkflowEvent.SUBFLOW_STARTED]
+    versions = [*dict.fromkeys(children), *([own] if own else [])]
+    return {step.id: step.name for version in versions for step in definition_of(version).steps}

@@ -56,6 +56,7 @@ def approvals_of(request: Request) -> QuerySet[Approval]:
     """Every round of a request with its levels, seats and decisions, oldest first."""
     return (
         Approval.objects.filter(stream_id=request.pk)
+        .select_related("visit__run")
         .prefetch_related("levels__seats__user", "levels__seats__decision__note", "levels__seats__decision__by")
         .order_by("id")
     )
