@@ -64,10 +64,12 @@ def due_again(write: Write, timer: Timer) -> None:
         _tell_due(write, call)
 
 
-def attempt_failed(write: Write, run: Passage, call: ActionCall, *, reason: str, for_good: bool) -> None:
+def attempt_failed(
+    write: Write, run: Passage, call: ActionCall, *, reason: str, for_good: bool, after_s: int | None = None
+) -> None:
     """Notes a failed attempt: the next one after a pause that doubles, or the end of the action.
 
-    Counts against the step's `retry`. `call` is pending, and the caller saves nothing of it.
+    Counts against the step's `retry`. The pause is at least `after_s`, where a receiver asked for that. `call` is pending, and the caller saves nothing of it.
     """
     retry = run.definition.step(call.step).settings.get("retry", {})
     call.attempts += 1
@@ -77,7 +79,7 @@ def attempt_failed(write: Write, run: Passage, call: ActionCall, *, reason: str,
         write.tell_by_itself(WorkflowEvent.ACTION_FAILED, step=call.step, visit=call.visit, attempts=call.attempts)
         write.triggers.append((run, ActionFailed(visit=call.visit, instance=call.instance, reason=reason)))
     else:
-        _pause(write, call, first_delay_s=retry.get("first_delay_s", FIRST_DELAY_S))
+        _pause(write, call, first_delay_s=retry.get("first_delay_s", FIRST_DELAY_S), at_least_s=after_s or 0)
     call.save(update_fields=["attempts", "last_error", "status", "ended_at"])
 
 
@@ -122,10 +124,10 @@ def _tell_due(write: Write, call: ActionCall) -> None:
     )
 
 
-def _pause(write: Write, call: ActionCall, *, first_delay_s: float) -> None:
+def _pause(write: Write, call: ActionCall, *, first_delay_s: float, at_least_s: int) -> None:
     jitter = random.uniform(0.5, 1.0)  # noqa: S311 - jitter
     pause = delay_before(call.attempts + 1, first_delay_s=first_delay_s, jitter=jitter)
-    due_at = write.at + timedelta(seconds=pause)
+    due_at = write.at + timedelta(seconds=max(pause, at_least_s))
     Timer.objects.create(
         stream=write.request.stream,
         run_id=call.run_id,

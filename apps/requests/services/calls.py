@@ -59,7 +59,7 @@ def _send_webhook(call: ActionCall) -> Settle:
             at=clock.now(),
         )
     except Temporary as error:
-        return _failing(error.detail, for_good=False)
+        return _failing(error.detail, for_good=False, after_s=error.retry_after_s)
     except (Permanent, Misconfigured, SealBroken) as error:
         return _failing(error.detail, for_good=True)
     return lambda write, fresh: _answered(write, fresh, receipt)
@@ -111,9 +111,9 @@ def _request_of(write: Write, call: ActionCall) -> None:
     lifecycle.create_request(item, wish, actor=write.request.requester, origin="workflow", at=write.at)
 
 
-def _failing(reason: str, *, for_good: bool) -> Settle:
+def _failing(reason: str, *, for_good: bool, after_s: int | None = None) -> Settle:
     return lambda write, call: attempt_failed(
-        write, write.passage_of(call.run_id), call, reason=reason, for_good=for_good
+        write, write.passage_of(call.run_id), call, reason=reason, for_good=for_good, after_s=after_s
     )
 
 
