@@ -69,7 +69,8 @@ def attempt_failed(
 ) -> None:
     """Notes a failed attempt: the next one after a pause that doubles, or the end of the action.
 
-    Counts against the step's `retry`. The pause is at least `after_s`, where a receiver asked for that. `call` is pending, and the caller saves nothing of it.
+    Counts against the step's `retry`. The pause is at least `after_s`, where a receiver asked for that. `call` is
+    pending, and the caller saves nothing of it.
     """
     retry = run.definition.step(call.step).settings.get("retry", {})
     call.attempts += 1
