@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from apps.core.errors import InvalidInput
 from apps.workflows.engine.document import compile_document
@@ -28,6 +30,7 @@ from tests.engine.documents import (
     task,
     wait,
 )
+from tests.engine.test_token_game import documents
 
 START = "2026-11-23T10:00:00Z"
 BOARD = {"id": "board", "approvers": [{"person": "bea"}, {"person": "bo"}], "rule": {"kind": "all"}}
@@ -659,3 +662,33 @@ def test_what_is_wrong_with_a_script_is_told_by_its_place(source, errors):
     with pytest.raises(InvalidInput) as refused:
         read_script(source)
     assert refused.value.errors == errors
+
+
+# whatever a document and a script say
+
+STEPS = st.sampled_from([*(f"s{index}" for index in range(6)), "paid", "start", "nowhere", "s0/s1"])
+WORDS = st.sampled_from(["x", "y", "done", "approved", "approve", "reject", "return", "m", "zap"])
+ENTRIES = st.builds(
+    lambda step, kind, word, by, instance, after: Entry(
+        **{"step": step, kind: word, "by": by, "instance": instance, "at": later(seconds=after) if after else None}
+    ),
+    STEPS,
+    st.sampled_from(["outcome", "message", "decision"]),
+    WORDS,
+    st.sampled_from([None, None, "rita", "stan"]),
+    st.sampled_from([None, None, 0, 7]),
+    st.integers(0, 20),
+)
+
+
+@given(documents(), st.lists(ENTRIES, max_size=25), st.sampled_from([{}, {"a": 1}, {"a": NOW, "b": "x"}]))
+def test_no_script_breaks_a_dry_run(source, script, data):
+    def walk() -> Trial:
+        return simulate(compile_document(source), facts(**data), script, World(people=people), now=NOW)
+
+    trial = walk()
+    assert walk() == trial
+    assert json.loads(json.dumps(trial.to_json())) == trial.to_json()
+    assert (trial.ended is None) == bool(trial.waiting)
+    times = [told["at"] for told in trial.path]
+    assert times == sorted(times)

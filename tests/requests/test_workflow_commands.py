@@ -77,6 +77,34 @@ def test_a_document_with_errors_exits_with_1_and_names_them(world: World, file: 
     assert lines[-1] == "This document cannot be published: it has 1 error(s)."
 
 
+def wide_document(branches: int) -> Json:
+    """Branches with a task and perhaps another, which an `active` join lets meet: 3 to the power of it markings."""
+    tasks = [f"{letter}{index}" for letter in "ab" for index in range(branches)]
+    outcomes = {"outcomes": [{"id": "over"}, {"id": "more"}]}
+    steps = [
+        {"id": "start", "kind": "start"},
+        {"id": "split", "kind": "split"},
+        *({"id": t, "kind": "task", "assign": {"requester": True}, **(outcomes if t[0] == "a" else {})} for t in tasks),
+        {"id": "join", "kind": "join", "of": "active"},
+        {"id": "end", "kind": "end", "outcome": "completed"},
+    ]
+    arrows = [{"from": "start", "to": "split"}, {"from": "join", "to": "end"}]
+    for index in range(branches):
+        arrows += [
+            {"from": "split", "to": f"a{index}"},
+            {"from": f"a{index}", "to": "join", "outcome": "over"},
+            {"from": f"a{index}", "to": f"b{index}", "outcome": "more"},
+            {"from": f"b{index}", "to": "join"},
+        ]
+    return {"format": 1, "workflow": "wide", "name": "Wide", "steps": steps, "transitions": arrows}
+
+
+def test_a_long_check_tells_how_far_it_is(world: World, file: Any) -> None:
+    told = StringIO()
+    call_command("check_workflow", file("wide.json", wide_document(6)), stdout=StringIO(), stderr=told)
+    assert told.getvalue().splitlines()[0] == "1,000 markings seen"
+
+
 @pytest.mark.parametrize("document", [[], "x", 7, None, {}, {"format": 2}, {"format": 1, "steps": "many"}])
 def test_json_that_is_no_document_exits_with_1(file: Any, document: Any) -> None:
     code, lines = command("check_workflow", file("odd.json", document), "--json")

@@ -19,6 +19,7 @@ from apps.workflows.engine import gate
 from apps.workflows.engine.gate import GateResult
 from apps.workflows.engine.problems import Problem, Severity
 
+EVERY = 1_000
 UNCHECKED = Problem(
     code="references_unchecked",
     severity=Severity.WARNING,
@@ -64,7 +65,8 @@ class Command(BaseCommand):
         self.stdout.write(_verdict(result))
 
     def _progress(self, markings: int) -> None:
-        self.stderr.write(f"{markings:,} markings seen")
+        if markings % EVERY == 0:
+            self.stderr.write(f"{markings:,} markings seen")
 
 
 def checked(document: Any, progress: Callable[[int], None]) -> GateResult:
