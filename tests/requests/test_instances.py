@@ -12,7 +12,6 @@ from apps.requests.services.decisions import record_decision
 from apps.requests.services.lifecycle import cancel_request
 from apps.requests.services.operations import retry_incident
 from apps.requests.services.work import claim_task, complete_task, send_message
-from apps.workflows.engine.guards import GuardFailed
 from apps.workflows.models import StepVisit, Task
 from tests.factories import MANAGER_LEVEL, Json, line_document, refusal
 from tests.requests.agreement import assert_agreement
@@ -262,9 +261,6 @@ def test_a_condition_that_fails_names_step_and_guard_and_goes_on_once_mended(wor
     assert_agreement(request)
 
 
-@pytest.mark.xfail(
-    reason="the planner lets the failure of the guard out of AddInstance", raises=GuardFailed, strict=True
-)
 def test_adding_where_the_condition_fails_is_an_incident_and_no_error(world):
     step = {**EACH, "count": 1, "open_ended": True, "done_when": "instances.total > 1 && request.data.missing"}
     request = submit(world, line_document("each", step))

@@ -260,7 +260,8 @@ def reopen(write: Write, *, reason: Any, actor: User) -> None:
     if write.request.run is None or not _within_reopen_days(write):
         raise TransitionNotAllowed("This request can no longer be reopened.")
     note = write.note(checked_comment(reason, required=True))
-    n, was_completed = next_number(write.request.pk), write.request.run.outcome == "completed"
+    n = max(next_number(write.request.pk), write.run.run.n + 1)  # the run may not be written yet
+    was_completed = write.run.run.outcome == "completed"
     write.request.reopen()
     write.tell(RequestEvent.REOPENED, run=n, note=note)
     definition = definition_of(write.request.pins["workflow"])

@@ -51,9 +51,9 @@ def everything_of(case: ImportedCase) -> dict[str, Any]:
         "events": [
             (event.seq, event.type, event.role, event.at, event.actor == "system", _data(event.data)) for event in told
         ],
-        "run": [plain(row) | {"revision": 0} for row in WorkflowRun.objects.filter(**of_stream)],
+        "run": [plain(row) | {"revision": 0} for row in WorkflowRun.objects.filter(**of_stream).order_by("n")],
         "visits": [plain(row) for row in StepVisit.objects.filter(run__stream=stream).order_by("run__n", "number")],
-        "tasks": [plain(row) for row in Task.objects.filter(**of_stream).order_by("visit__number")],
+        "tasks": [plain(row) for row in Task.objects.filter(**of_stream).order_by("visit__run__n", "visit__number")],
         "timers": [plain(row) for row in Timer.objects.filter(**of_stream).order_by("id")],
         "clocks": [plain(row) for row in SlaClock.objects.filter(**of_stream).order_by("id")],
         "approvals": [plain(row) for row in Approval.objects.filter(**of_stream).order_by("id")],

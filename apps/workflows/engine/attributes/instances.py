@@ -60,18 +60,20 @@ def retry(board: Board, kind: Working, spot: Spot) -> None:
 
 
 def add(board: Board, kind: Working, spot: Spot, item: Any) -> None:
-    """One more instance. Raises TransitionNotAllowed, guards.GuardFailed."""
+    """One more instance. Raises TransitionNotAllowed."""
     _demand_open_ended(board, spot)
     parts = spot.visit.instances or ()
     if len(parts) >= MOST:
         raise TransitionNotAllowed(f"Step {spot.step!r} has {MOST:,} instances; more are not possible.")
-    _go_on(board, kind, board.change(spot, instances=(*parts, Instance(index=len(parts), item=item))))
+    grown = board.change(spot, instances=(*parts, Instance(index=len(parts), item=item)))
+    board.attempt(grown, lambda: _go_on(board, kind, grown))
 
 
 def close(board: Board, kind: Working, spot: Spot) -> None:
-    """No more will be added. Raises TransitionNotAllowed, guards.GuardFailed."""
+    """No more will be added. Raises TransitionNotAllowed."""
     _demand_open_ended(board, spot)
-    _end_if_done(board, kind, board.change(spot, closed=True))
+    closed = board.change(spot, closed=True)
+    board.attempt(closed, lambda: _end_if_done(board, kind, closed))
 
 
 def finish(board: Board, kind: Working, spot: Spot) -> None:

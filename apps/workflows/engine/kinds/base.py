@@ -128,11 +128,11 @@ class Kind:
         return False
 
     def add_instance(self, board: Board, spot: Spot, item: Any) -> None:
-        """Takes AddInstance. Raises TransitionNotAllowed, guards.GuardFailed."""
+        """Takes AddInstance. Raises TransitionNotAllowed."""
         raise not_allowed(spot.visit, "has no instances")
 
     def close_instances(self, board: Board, spot: Spot) -> None:
-        """Takes CloseInstances. Raises TransitionNotAllowed, guards.GuardFailed."""
+        """Takes CloseInstances. Raises TransitionNotAllowed."""
         raise not_allowed(spot.visit, "has no instances")
 
     def finish_instances(self, board: Board, spot: Spot) -> None:
