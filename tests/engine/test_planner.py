@@ -11,7 +11,20 @@ from apps.workflows.engine.definition import Definition
 from apps.workflows.engine.document import compile_document
 from apps.workflows.engine.marking import Kept, Marking, Token, Visit
 from apps.workflows.engine.planner import Plan, TraceEntry, TraceKind, current_stage, open_steps, plan
-from tests.engine.documents import EXPENSES, FACTS, NOW, arrow, document, facts, join, single, split, task, wait
+from tests.engine.documents import (
+    EXPENSES,
+    FACTS,
+    NOW,
+    arrow,
+    choice,
+    document,
+    facts,
+    join,
+    single,
+    split,
+    task,
+    wait,
+)
 
 
 class Run:
@@ -535,3 +548,19 @@ def test_a_run_that_has_not_started_ends_by_nothing(trigger):
 def test_a_run_that_has_not_started_takes_nothing_from_people(trigger):
     with pytest.raises(TransitionNotAllowed):
         plan(compile_document(EXPENSES), Marking.empty(), trigger, FACTS, NOW)
+
+
+def test_a_guard_behind_a_message_sees_what_the_message_brought():
+    source = document(
+        [wait("answer", message="said", into="answer"), choice("which")],
+        [
+            arrow("start", "answer"),
+            arrow("answer", "which"),
+            arrow("which", "paid", when="request.data.answer == 'yes'"),
+            arrow("which", "no", otherwise=True),
+        ],
+    )
+    run = Run(source)
+    run.send(triggers.Message(name="said", payload="yes"))
+    fields = effects.SetFields(visit=3, step="answer", fields={"answer": "yes"})
+    assert run.plan.effects == (fields, effects.Finish(outcome="completed"))

@@ -37,7 +37,7 @@ class Approval(models.Model):
             models.CheckConstraint(
                 condition=Q(status="pending", ended_at__isnull=True) | ~Q(status="pending") & Q(ended_at__isnull=False),
                 name="approval_ended_when_not_pending",
-            )
+            ),
         ]
         indexes = [models.Index(fields=["stream"], condition=Q(status="pending"), name="approval_pending")]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from apps.workflows.engine import guards
 from apps.workflows.engine.definition import Definition, Step, Transition
-from apps.workflows.engine.effects import Effect, RaiseIncident
+from apps.workflows.engine.effects import Effect, RaiseIncident, SetFields
 from apps.workflows.engine.marking import Instance, Kept, Marking, Round, Token, Visit
 from apps.workflows.engine.trace import TraceEntry, TraceKind
 
@@ -84,9 +84,10 @@ class Spot:
 
 @dataclass(frozen=True, kw_only=True)
 class Position:
-    """An earlier position of a plan, and how much had been said by then."""
+    """An earlier position of a plan, what guards saw, and how much had been said by then."""
 
     marking: Marking
+    facts: Mapping[str, Any]
     effects: int
     trace: int
 
@@ -146,14 +147,14 @@ class Board:
 
     def position(self) -> Position:
         """Where `resume` comes back to."""
-        return Position(marking=self.marking(), effects=len(self.effects), trace=len(self.trace))
+        return Position(marking=self.marking(), facts=self.facts, effects=len(self.effects), trace=len(self.trace))
 
     def resume(self, earlier: Position) -> None:
         """Back to an earlier position of this plan: what was done after it is dropped."""
         marking = earlier.marking
         self.tokens = {token.id: token for token in marking.tokens}
         self.joins, self.kept = list(marking.joins), list(marking.kept)
-        self.next, self.outcome = marking.next, marking.outcome
+        self.next, self.outcome, self.facts = marking.next, marking.outcome, earlier.facts
         del self.effects[earlier.effects :], self.trace[earlier.trace :]
 
     # what there is
@@ -306,7 +307,12 @@ class Board:
     # what is said
 
     def emit(self, effect: Effect) -> None:
+        """Asks the world for something. Guards behind a step that fills in fields see them in the same plan."""
         self.effects.append(effect)
+        if isinstance(effect, SetFields):
+            request = self.facts.get("request", {})
+            data = {**request.get("data", {}), **effect.fields}
+            self.facts = {**self.facts, "request": {**request, "data": data}}
 
     def tell(
         self,

@@ -151,7 +151,7 @@ class Walk(Board):
             self.ways.append(transition)
 
 
-_NOWHERE = Position(marking=Frame.nothing, effects=0, trace=0)
+_NOWHERE = Position(marking=Frame.nothing, facts={}, effects=0, trace=0)
 
 
 def walks(frame: Frame, state: State | None, trigger: Trigger) -> Iterator[Walk]:
