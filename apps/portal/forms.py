@@ -36,12 +36,16 @@ GROUPED = re.compile(r"-?(\d+|\d{1,3}(,\d{3})+(?=\.)|\d{1,3}(\.\d{3})+(?=,))[.,]
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A form field as the page shows it, with what was entered and what is wrong with that."""
+    """A form field as the page shows it, with what was entered and what is wrong with that.
+
+    `place` sets its ids apart from those of other forms of the page.
+    """
 
     field: Field
     value: str
     currency: str
     errors: list[str]
+    place: str = ""
 
     @property
     def name(self) -> str:
@@ -49,7 +53,12 @@ class Entry:
 
     @property
     def id(self) -> str:
-        return f"field-{self.field.name}"
+        return f"field-{self.place}{self.field.name}"
+
+    @property
+    def people(self) -> str:
+        """The id of a person field's suggestions."""
+        return f"people-{self.place}{self.field.name}"
 
     @property
     def currencies(self) -> list[str]:
@@ -117,13 +126,24 @@ def form_of_draft(form: Form, draft: Request) -> ItemForm:
 def form_as_sent(form: Form, sent: QueryDict, errors: Errors) -> ItemForm:
     """The form with what was entered, and what is wrong with it."""
     return ItemForm(
-        entries=_entries(form, _entered(form, sent), errors),
+        entries=_entries(form, entered(form, sent), errors),
         title=sent.get("title", ""),
         requested_for=sent.get("requested_for", ""),
         impact=sent.get("impact", DEFAULT_LEVEL),
         urgency=sent.get("urgency", DEFAULT_LEVEL),
         errors=errors,
     )
+
+
+def task_entries(form: Form, values: Mapping[str, Any], *, place: str) -> list[Entry]:
+    """The fields of a task's form with what the request holds of them already."""
+    return [_entry(one, values.get(one.name), [], place=place) for one in form.fields]
+
+
+def entries_as_sent(form: Form, sent: Mapping[str, str], errors: Errors, *, place: str) -> list[Entry]:
+    """The fields of a task's form with what was entered, and what is wrong with it."""
+    values = entered(form, sent)
+    return [_entry(one, values.get(one.name), errors.get(f"data.{one.name}", []), place=place) for one in form.fields]
 
 
 def wish_of(form: Form, sent: QueryDict) -> Wish:
@@ -134,7 +154,7 @@ def wish_of(form: Form, sent: QueryDict) -> Wish:
         raise InvalidInput({"requested_for": ["There is no active person with this user name."]})
     return Wish(
         title=sent.get("title", ""),
-        data=_entered(form, sent),
+        data=entered(form, sent),
         requested_for=person,
         impact=sent.get("impact", DEFAULT_LEVEL),
         urgency=sent.get("urgency", DEFAULT_LEVEL),
@@ -145,18 +165,19 @@ def _entries(form: Form, data: Mapping[str, Any], errors: Errors) -> list[Entry]
     return [_entry(one, data.get(one.name), errors.get(f"data.{one.name}", [])) for one in form.fields]
 
 
-def _entry(one: Field, value: Any, errors: list[str]) -> Entry:
+def _entry(one: Field, value: Any, errors: list[str], *, place: str = "") -> Entry:
     if isinstance(value, Mapping):
-        return Entry(field=one, value=str(value["amount"]), currency=str(value["currency"]), errors=errors)
-    return Entry(field=one, value="" if value is None else str(value), currency="", errors=errors)
+        amount, currency = str(value["amount"]), str(value["currency"])
+        return Entry(field=one, value=amount, currency=currency, errors=errors, place=place)
+    return Entry(field=one, value="" if value is None else str(value), currency="", errors=errors, place=place)
 
 
-def _entered(form: Form, sent: QueryDict) -> dict[str, Any]:
+def entered(form: Form, sent: Mapping[str, str]) -> dict[str, Any]:
     """The entered values in the types that the fields take; what does not look like its type stays as it is."""
     return {one.name: _value(one, sent) for one in form.fields if sent.get(f"data.{one.name}", "") != ""}
 
 
-def _value(one: Field, sent: QueryDict) -> Any:
+def _value(one: Field, sent: Mapping[str, str]) -> Any:
     text = str(sent[f"data.{one.name}"])
     if one.kind == "number":
         return _number(text)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from apps.accounts.models import User
 from apps.approvals.enums import ApprovalStatus
-from apps.approvals.models import Approval, ApprovalPolicyVersion, Seat
+from apps.approvals.models import Approval
 from apps.core import clock
-from apps.outbox.models import Incident
 from apps.outbox.selectors import feed_position
-from apps.portal.lines import ApprovalLine, ClockLine, approval_line, clock_line, decision_of
-from apps.portal.phrases import STATUS_HINTS, because, day, listed
+from apps.portal.forms import Entry, entries_as_sent, task_entries
+from apps.portal.lines import ApprovalLine, ClockLine, approval_line, clock_line
+from apps.portal.now import NowLine, Waiting, open_level
+from apps.portal.phrases import STATUS_HINTS, day
+from apps.portal.repairs import IncidentBox, InstancesBox, incident_boxes, instances_boxes
 from apps.requests import policies
 from apps.requests.enums import ENDED_STATES, RequestStatus
 from apps.requests.facts import current_form, form_of
@@ -31,7 +33,7 @@ from apps.requests.selectors import (
     tasks_of,
 )
 from apps.requests.selectors.people import names_of
-from apps.requests.selectors.progress import Wait, open_waits, visits_of
+from apps.requests.selectors.progress import due_times, form_asked_by, open_runs, visits_of
 from apps.sla.enums import ClockStatus
 from apps.workflows.engine.definition import Definition, Outcome
 from apps.workflows.enums import TaskStatus
@@ -47,6 +49,14 @@ class Attempt:
     values: Mapping[str, str] = field(default_factory=dict)
     errors: Mapping[str, list[str]] = field(default_factory=dict)
 
+    @property
+    def of_the_reason(self) -> list[str]:
+        """What is wrong with the reason; services that repair call it so, all others a comment."""
+        return self.errors.get("comment", []) or self.errors.get("reason", [])
+
+
+NOTHING_SENT = Attempt()
+
 
 @dataclass(frozen=True, kw_only=True)
 class StageLine:
@@ -54,14 +64,6 @@ class StageLine:
 
     name: str
     state: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class NowLine:
-    """Something that is waited for, and the time at which it comes by itself."""
-
-    text: str
-    due_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,10 +87,16 @@ class TaskBox:
     may_claim: bool
     may_release: bool
     outcomes: list[Outcome]
+    entries: list[Entry]
 
     @property
     def form(self) -> str:
         return f"task-{self.task.pk}"
+
+    @property
+    def which(self) -> str:
+        """Which instance of its step it is, where there are several."""
+        return f"{self.task.name} {self.task.instance + 1}" if self.task.instance is not None else self.task.name
 
     @property
     def reason_wanted(self) -> bool:
@@ -109,30 +117,37 @@ class RequestPage:
     approvals: list[ApprovalLine]
     decisions: list[DecisionBox]
     tasks: list[TaskBox]
-    incidents: list[Incident]
+    incidents: list[IncidentBox]
+    instances: list[InstancesBox]
     history: list[HistoryLine]
     may: Mapping[str, bool]
 
 
-def page_of(request: Request, *, reader: User) -> RequestPage:
-    """Reads the request's page for somebody who may see it; the number of statements does not depend on its length."""
+def page_of(request: Request, *, reader: User, attempt: Attempt = NOTHING_SENT) -> RequestPage:
+    """Reads the request's page for somebody who may see it; the number of statements does not depend on its length.
+
+    A task's form shows what the refused `attempt` entered into it.
+    """
     after = feed_position()
     visits = visits_of(request)
     approvals, tasks = list(approvals_of(request)), list(tasks_of(request))
     moment = clock.now()
     works = policies.may(reader, Act.READ_INTERNALLY, request)
+    runs = open_runs(request)
+    waiting = Waiting(request=request, runs=runs, approvals=approvals, tasks=tasks, due=due_times(runs))
     return RequestPage(
         request=request,
         after=after,
         hint=STATUS_HINTS.get(request.status, ""),
-        now=_now(request, approvals, tasks, open_waits(request, visits)),
+        now=waiting.lines(),
         stages=_stages(request, visits),
         rows=_rows(request),
         clocks=[clock_line(one, moment) for one in clocks_of(request) if one.status != ClockStatus.VOID],
         approvals=[approval_line(one) for one in approvals],
-        decisions=_decisions(request, approvals, reader),
-        tasks=[box for one in tasks if (box := _task_box(one, reader))],
-        incidents=[one for one in incidents_of(request) if one.status == Incident.Status.OPEN] if works else [],
+        decisions=_decisions(approvals, reader),
+        tasks=[box for one in tasks if (box := _task_box(one, reader, attempt))],
+        incidents=incident_boxes(incidents_of(request), runs) if works else [],
+        instances=instances_boxes(runs) if policies.may(reader, Act.SIGNAL, request) else [],
         history=history_of(request, reader=reader),
         may=_allowed(request, reader, moment),
     )
@@ -216,66 +231,11 @@ def _stage_state(stage: str, definition: Definition, request: Request, visited: 
     return "done" if stage in visited else "later"
 
 
-def _now(request: Request, approvals: list[Approval], tasks: list[Task], waits: list[Wait]) -> list[NowLine]:
-    """What happens next, a sentence for everything that is waited for; nothing once the request has ended."""
-    if not request.is_open:
-        return []
-    asked = [_asked(seats, one, request) for one in approvals if (seats := _open_level(one))]
-    work = [_work(task) for task in tasks if task.status in (TaskStatus.OPEN, TaskStatus.CLAIMED)]
-    return [*(NowLine(text=text) for text in [*asked, *work]), *(_wait(one) for one in waits)]
-
-
-def _open_level(approval: Approval) -> list[Seat]:
-    """The seats whose answer is waited for."""
-    if approval.status != ApprovalStatus.PENDING:
-        return []
-    levels = [level for level in approval.levels.all() if level.index == approval.level]
-    return [seat for level in levels for seat in level.seats.all() if decision_of(seat) is None]
-
-
-def _asked(seats: Iterable[Seat], approval: Approval, request: Request) -> str:
-    people = [f"{seat.user} ({why})" if (why := because(seat.because)) else str(seat.user) for seat in seats]
-    word = "or" if _one_is_enough(approval, request) else "and"
-    return f"{approval.name}: waits for {listed(people, word)} to approve."
-
-
-def _one_is_enough(approval: Approval, request: Request) -> bool:
-    """Whether the open level asks for one answer (`any`), so that its people stand beside each other."""
-    settings = definition_of(approval.visit.run.version_id).step(approval.step).settings
-    levels = settings["policy"]["levels"] if "policy" in settings else _shared_levels(request, settings["policy_ref"])
-    return bool(levels[approval.level]["rule"]["kind"] == "any")
-
-
-def _shared_levels(request: Request, key: str) -> Sequence[Mapping[str, Any]]:
-    document: Mapping[str, Any] = ApprovalPolicyVersion.objects.get(pk=request.pins["policies"][key]).document
-    levels: Sequence[Mapping[str, Any]] = document["levels"]
-    return levels
-
-
-def _work(task: Task) -> str:
-    if task.status == TaskStatus.CLAIMED:
-        return f"{task.name}: {task.assignee} is working on it."
-    return f"{task.name}: waits for {_offered_to(task)}."
-
-
-def _offered_to(task: Task) -> str:
-    if task.assignee:
-        return str(task.assignee)
-    if task.team:
-        return f"team {task.team.name}"
-    return f"somebody with the role {task.group.name}" if task.group else "somebody"
-
-
-def _wait(wait: Wait) -> NowLine:
-    text = f"{wait.name}: goes on by itself" if wait.due_at else f"{wait.name}: waits for a message."
-    return NowLine(text=text, due_at=wait.due_at)
-
-
-def _decisions(request: Request, approvals: list[Approval], reader: User) -> list[DecisionBox]:
+def _decisions(approvals: list[Approval], reader: User) -> list[DecisionBox]:
     """A box for every open seat of the reader."""
     boxes = []
     for one in approvals:
-        if any(seat.user_id == reader.pk for seat in _open_level(one)):
+        if any(seat.user_id == reader.pk for seat in open_level(one)):
             level = next(level for level in one.levels.all() if level.index == one.level)
             boxes.append(DecisionBox(approval=one, level=level.name, may_return=_may_return(one)))
     return boxes
@@ -287,7 +247,7 @@ def _may_return(one: Approval) -> bool:
     return any(arrow.outcome == ApprovalStatus.RETURNED for arrow in arrows)
 
 
-def _task_box(task: Task, reader: User) -> TaskBox | None:
+def _task_box(task: Task, reader: User, attempt: Attempt) -> TaskBox | None:
     """What the reader may do with a task; None if nothing."""
     if task.status not in (TaskStatus.OPEN, TaskStatus.CLAIMED) or not policies.may_take(reader, task):
         return None
@@ -298,4 +258,14 @@ def _task_box(task: Task, reader: User) -> TaskBox | None:
         may_claim=not claimed,
         may_release=claimed and task.group_id is not None,
         outcomes=[one for one in step.work_outcomes if policies.has_outcome_right(reader, one.by)],
+        entries=_entries(task, attempt),
     )
+
+
+def _entries(task: Task, attempt: Attempt) -> list[Entry]:
+    form, place = form_asked_by(task), f"{task.pk}-"
+    if form is None:
+        return []
+    if attempt.form == f"task-{task.pk}":
+        return entries_as_sent(form, attempt.values, attempt.errors, place=place)
+    return task_entries(form, task.stream.request.data, place=place)

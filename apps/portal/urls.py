@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
-from apps.portal.views import access, catalog, home, inbox, moves, notifications, people, process, requests
+from apps.portal.views import access, catalog, home, inbox, moves, notifications, operations, people, process, requests
 
 app_name = "portal"
 
@@ -33,6 +33,8 @@ class IdConverter(NumberConverter):
 register_converter(NumberConverter, "number")
 register_converter(IdConverter, "row")
 
+RUN = "requests/<number:number>/runs/<row:run>/"
+
 urlpatterns = [
     path("", home.show, name="home"),
     path("login/", access.log_in, name="login"),
@@ -51,7 +53,13 @@ urlpatterns = [
     path("requests/<number:number>/resume/", moves.resume, name="resume"),
     path("requests/<number:number>/reopen/", moves.reopen, name="reopen"),
     path("requests/<number:number>/comment/", moves.comment, name="comment"),
-    path("requests/<number:number>/incidents/<row:pk>/retry/", moves.retry, name="retry"),
+    path("requests/<number:number>/incidents/<row:pk>/retry/", operations.retry, name="retry"),
+    path(f"{RUN}skip/", operations.skip, name="skip"),
+    path(f"{RUN}move/", operations.move_on, name="move"),
+    path(f"{RUN}withdraw/", operations.withdraw, name="withdraw"),
+    path(f"{RUN}instances/add/", operations.add, name="instances_add"),
+    path(f"{RUN}instances/close/", operations.close, name="instances_close"),
+    path(f"{RUN}instances/finish/", operations.finish, name="instances_finish"),
     path("search/", requests.search, name="search"),
     path("inbox/", inbox.show, name="inbox"),
     path("tasks/<row:pk>/claim/", moves.claim, name="claim"),

@@ -243,7 +243,7 @@ def test_a_page_takes_as_many_statements_however_long_its_history_is(world: Worl
         for number in range(count):
             client.post(page_of(request, "comment"), {"text": f"Comment {number}"})
         client.get(page_of(request))
-        with django_assert_num_queries(19):
+        with django_assert_num_queries(20):
             client.get(page_of(request))
 
 

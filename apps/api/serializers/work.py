@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db.models import Prefetch
 from drf_spectacular.utils import extend_schema_field
@@ -9,6 +10,7 @@ from rest_framework import serializers
 from apps.api.serializers.fields import InstantField, ObjectField, key_of
 from apps.approvals.enums import ApprovalStatus, Verdict
 from apps.approvals.models import Approval, ApprovalLevel, Decision, Seat
+from apps.requests.selectors.progress import form_asked_by
 from apps.requests.selectors.work import outcomes_of
 from apps.workflows.enums import TaskStatus
 from apps.workflows.models import Task
@@ -40,12 +42,23 @@ class TaskSerializer(serializers.Serializer[Task]):
     )
     outcome = serializers.CharField(help_text="Empty until it is done")
     outcomes = serializers.SerializerMethodField()
+    form = serializers.SerializerMethodField(
+        help_text="JSON Schema of the values it asks for, as `data`; null if it asks for none"
+    )
+    instance = serializers.IntegerField(  # type: ignore[assignment] # a field of that name
+        allow_null=True, help_text="Which one, where its step has several"
+    )
     opened_at = InstantField()
     claimed_at = InstantField(allow_null=True)
     ended_at = InstantField(allow_null=True)
 
     def get_role(self, task: Task) -> str | None:
         return task.group.name if task.group and task.team_id is None else None
+
+    @extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
+    def get_form(self, task: Task) -> dict[str, Any] | None:
+        form = form_asked_by(task)
+        return form.json_schema() if form else None
 
     @extend_schema_field(OutcomeSerializer(many=True))
     def get_outcomes(self, task: Task) -> Sequence[dict[str, str | None]]:

@@ -8,20 +8,17 @@ from typing import Any
 from rest_framework.request import Request as HttpRequest
 from rest_framework.response import Response
 
-from apps.accounts.models import User
 from apps.api.bodies import Shape, anything, number, read_body, shape, text
 from apps.api.idempotency import one_effect
-from apps.api.preconditions import check_revision
+from apps.api.preconditions import check_revision, etag_of
 from apps.api.query import read_query
 from apps.api.schema import lists, reads, writes
 from apps.api.serializers.operations import IncidentSerializer, RunsSerializer
 from apps.api.views.base import OLDEST, ApiView, actor_of, shown
-from apps.core.errors import NotVisible
-from apps.outbox.models import Incident
 from apps.requests.models import Request
-from apps.requests.selectors import get_request_for, incidents_of
-from apps.requests.selectors.runs import get_request_of_run, run_states
-from apps.requests.selectors.visibility import visible_requests
+from apps.requests.selectors import get_request_for
+from apps.requests.selectors.incidents import get_incident_for, readable_incidents
+from apps.requests.selectors.runs import get_request_of_run, readable_states, run_states
 from apps.requests.services import operations
 
 REASON = text("Why; everybody who reads the request sees it", maxLength=10_000)
@@ -49,26 +46,29 @@ class RunsView(ApiView):
     @reads("The state of a request's runs, children too", RunsSerializer)
     def get(self, http: HttpRequest, number: str) -> Response:
         read_query(http, paged=False)
-        return _runs(get_request_for(actor_of(http), number), actor_of(http))
+        actor = actor_of(http)
+        request = get_request_for(actor, number)
+        return _runs(request, readable_states(request, reader=actor))
 
 
 class IncidentsView(ApiView):
     @lists("What needs an operator on a request", IncidentSerializer)
     def get(self, http: HttpRequest, number: str) -> Response:
         read_query(http)
-        return self.paged(http, incidents_of(get_request_for(actor_of(http), number)), OLDEST, IncidentSerializer)
+        actor = actor_of(http)
+        rows = readable_incidents(get_request_for(actor, number), reader=actor)
+        return self.paged(http, rows, OLDEST, IncidentSerializer)
 
 
 class RetryView(ApiView):
-    @writes("Let what failed try again", IncidentSerializer, body=RETRY)
+    @writes("Let what failed try again", IncidentSerializer, body=RETRY, conditional=True)
     @one_effect
     def post(self, http: HttpRequest, incident_id: int) -> Response:
         body, actor = read_body(http.data, RETRY), actor_of(http)
-        incident = Incident.objects.filter(pk=incident_id, stream__in=visible_requests(actor).values("pk")).first()
-        if incident is None:
-            raise NotVisible
+        incident = get_incident_for(actor, incident_id)
+        check_revision(http, incident.stream.request)
         operations.retry_incident(incident, reason=body["reason"], actor=actor)
-        return Response(shown(IncidentSerializer, Incident.objects.get(pk=incident_id)))
+        return Response(shown(IncidentSerializer, get_incident_for(actor, incident_id)))
 
 
 class RunMoveView(ApiView):
@@ -79,7 +79,8 @@ class RunMoveView(ApiView):
         actor = actor_of(http)
         request = get_request_of_run(actor, run_id)
         check_revision(http, request)
-        return _runs(service(request, run=run_id, actor=actor, **body), actor)
+        moved = service(request, run=run_id, actor=actor, **body)
+        return _runs(moved, run_states(moved))
 
 
 class SkipView(RunMoveView):
@@ -124,5 +125,5 @@ class FinishInstancesView(RunMoveView):
         return self.move(http, run_id, operations.finish_instances, ONE_VISIT)
 
 
-def _runs(request: Request, reader: User) -> Response:
-    return Response(shown(RunsSerializer, {"runs": run_states(request, reader=reader)}))
+def _runs(request: Request, states: list[dict[str, Any]]) -> Response:
+    return Response(shown(RunsSerializer, {"runs": states}), headers={"ETag": etag_of(request)})

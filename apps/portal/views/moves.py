@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
@@ -10,17 +11,18 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from apps.approvals.enums import Verdict
-from apps.core.errors import Conflict, InvalidInput, Misconfigured, NotVisible
+from apps.core.errors import Conflict, InvalidInput, Misconfigured
+from apps.portal.forms import entered
 from apps.portal.once import once
 from apps.portal.pages import page, reader_of
 from apps.portal.request_page import Attempt
 from apps.portal.views.requests import request_page
 from apps.requests.models import Request
-from apps.requests.selectors import approval_for, get_request_for, get_task_for, incidents_of
+from apps.requests.selectors import approval_for, get_request_for, get_task_for
+from apps.requests.selectors.progress import form_asked_by
 from apps.requests.services import lifecycle
 from apps.requests.services.comments import add_comment
 from apps.requests.services.decisions import record_decision
-from apps.requests.services.operations import retry_incident
 from apps.requests.services.work import claim_task, complete_task, release_task
 from apps.workflows.models import Task
 
@@ -120,23 +122,6 @@ def resume(request: HttpRequest, number: str) -> HttpResponse:
 
 
 @page
-def retry(request: HttpRequest, number: str, pk: int) -> HttpResponse:
-    """Tries again what an incident stopped."""
-    reader = reader_of(request)
-    incident = incidents_of(get_request_for(reader, number)).filter(pk=pk).first()
-    if incident is None:
-        raise NotVisible
-    reason = _comment(request)
-    return move(
-        request,
-        number,
-        lambda: retry_incident(incident, reason=reason, actor=reader),
-        form=f"retry-{pk}",
-        done="It was tried again.",
-    )
-
-
-@page
 def comment(request: HttpRequest, number: str) -> HttpResponse:
     """Adds a comment, at most once for each showing of the form."""
     found = get_request_for(reader_of(request), number)
@@ -184,9 +169,15 @@ def complete(request: HttpRequest, pk: int) -> HttpResponse:
     return _task_move(
         request,
         pk,
-        lambda task: complete_task(task, outcome=outcome, comment=text, actor=reader),
+        lambda task: complete_task(task, outcome=outcome, data=_data(request, task), comment=text, actor=reader),
         lambda task: f"You finished “{task.name}”.",
     )
+
+
+def _data(request: HttpRequest, task: Task) -> dict[str, Any] | None:
+    """The values of the form that the task asks for; None if it asks for none."""
+    form = form_asked_by(task)
+    return entered(form, request.POST.dict()) if form else None
 
 
 @page

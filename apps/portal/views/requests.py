@@ -136,6 +136,7 @@ def request_page(
 ) -> HttpResponse:
     """The page as it is now; after a refused move with what was entered and why it was refused."""
     reader = reader_of(request)
-    shown = page_of(get_request_for(reader, number), reader=reader)
-    context = {"page": shown, "attempt": attempt or Attempt(), "alert": alert}
+    attempt = attempt or Attempt()
+    shown = page_of(get_request_for(reader, number), reader=reader, attempt=attempt)
+    context = {"page": shown, "attempt": attempt, "alert": alert}
     return render(request, template, context | {"form_token": new_token()}, status=status)

@@ -1,4 +1,4 @@
-"""Where requests are: the visits of a run, what it waits for by itself, and the times that lists show."""
+"""Where requests are: runs and visits, when they go on by themselves, what tasks ask for, the times that lists show."""
 
 from __future__ import annotations
 
@@ -6,20 +6,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from apps.requests.facts import form_of
+from apps.requests.forms import Form
 from apps.requests.models import Request
 from apps.sla.models import SlaClock
 from apps.sla.models.clock import LIVE
-from apps.workflows.enums import VisitStatus
-from apps.workflows.models import StepVisit, Timer
+from apps.workflows.engine.definition import Definition
+from apps.workflows.engine.marking import Marking, Visit
+from apps.workflows.enums import TimerKind
+from apps.workflows.models import StepVisit, Task, Timer, WorkflowRun
 from apps.workflows.selectors import definition_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wait:
-    """A waiting step that is open: its name, and when it goes on by itself (None: it waits for a message)."""
+class OpenRun:
+    """A run that goes on, with what it runs and where it is."""
 
-    name: str
-    due_at: datetime | None
+    run: WorkflowRun
+    definition: Definition
+    marking: Marking
 
 
 def visits_of(request: Request) -> list[StepVisit]:
@@ -27,22 +32,39 @@ def visits_of(request: Request) -> list[StepVisit]:
     return list(StepVisit.objects.filter(run=request.run).order_by("number")) if request.run else []
 
 
-def open_waits(request: Request, visits: Iterable[StepVisit]) -> list[Wait]:
-    """The waits among these visits of the request's run that are open; one statement, or none without a wait."""
-    if request.run is None:
+def open_runs(request: Request) -> list[OpenRun]:
+    """The request's runs that go on, its own and child runs, oldest first. One statement."""
+    if not request.is_open:
         return []
-    definition = definition_of(request.run.version_id)
-    steps = {visit.number: definition.step(visit.step) for visit in visits if _is_open(visit)}
-    waits = {number: step for number, step in steps.items() if step.kind == "wait"}
-    if not waits:
-        return []
-    timers = Timer.objects.filter(run=request.run, visit__in=waits, closed_at=None).values_list("visit", "due_at")
-    due = dict(timers)
-    return [Wait(name=step.name or step.id, due_at=due.get(number)) for number, step in waits.items()]
+    runs = WorkflowRun.objects.filter(stream_id=request.pk, ended_at=None).order_by("n")
+    return [
+        OpenRun(run=run, definition=definition_of(run.version_id), marking=Marking.from_json(run.marking))
+        for run in runs
+    ]
 
 
-def _is_open(visit: StepVisit) -> bool:
-    return visit.status in (VisitStatus.OPEN, VisitStatus.BEGUN)
+def due_times(runs: Iterable[OpenRun]) -> dict[tuple[int, int], datetime]:
+    """When visits of these runs go on, or try again, by themselves, by run and visit. One statement, none without."""
+    waiting = [one.run.pk for one in runs if any(_goes_on_by_itself(one, visit) for visit in one.marking.open_visits())]
+    if not waiting:
+        return {}
+    timers = Timer.objects.filter(run__in=waiting, closed_at=None).exclude(kind=TimerKind.DEADLINE)
+    rows = timers.order_by("-due_at").values_list("run_id", "visit", "due_at")
+    return {(run, visit): due_at for run, visit, due_at in rows}
+
+
+def _goes_on_by_itself(one: OpenRun, visit: Visit) -> bool:
+    return one.definition.step(visit.step).kind in ("wait", "action")
+
+
+def form_asked_by(task: Task) -> Form | None:
+    """The form that a task asks for, in the version its request is pinned to; None if it asks for none.
+
+    The task is read with `visit.run` and `stream.request`.
+    """
+    key = definition_of(task.visit.run.version_id).step(task.visit.step).settings.get("form")
+    pinned: int | None = task.stream.request.pins.get("forms", {}).get(key)
+    return form_of(pinned) if pinned is not None else None
 
 
 def next_clocks(stream_ids: Iterable[int]) -> dict[int, SlaClock]:

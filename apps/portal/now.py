@@ -1,0 +1,176 @@
+"""What a request waits for, as sentences: run by run, the steps of a child run under the step it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from apps.approvals.enums import ApprovalStatus
+from apps.approvals.models import Approval, ApprovalPolicyVersion, Seat
+from apps.portal.lines import decision_of
+from apps.portal.phrases import because, listed
+from apps.requests.models import Request
+from apps.requests.selectors.progress import OpenRun
+from apps.workflows.engine.definition import Step
+from apps.workflows.engine.marking import Instance, InstanceStatus, KeyState, Visit
+from apps.workflows.enums import TaskStatus
+from apps.workflows.models import Task
+from apps.workflows.selectors import definition_of
+
+MOST_INSTANCES = 20
+INSTANCE_WORDS: Mapping[str, str] = {
+    InstanceStatus.WAITING: "its turn has not come",
+    InstanceStatus.OPEN: "is open",
+    InstanceStatus.BEGUN: "has begun",
+    InstanceStatus.DONE: "done",
+    InstanceStatus.WITHDRAWN: "taken back",
+}
+Key = tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NowLine:
+    """Something that is waited for, the time at which it comes by itself, and what belongs to it."""
+
+    text: str
+    due_at: datetime | None = None
+    parts: Sequence[NowLine] = field(default=())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """Everything open of a request: its runs, and by run and visit its work items and due times."""
+
+    request: Request
+    runs: Sequence[OpenRun]
+    approvals: Sequence[Approval]
+    tasks: Sequence[Task]
+    due: Mapping[Key, datetime]
+
+    def lines(self) -> list[NowLine]:
+        """A line for everything that is waited for; none once the request has ended."""
+        return [line for one in self.runs if one.run.parent_id is None for line in self._of_run(one)]
+
+    def _of_run(self, one: OpenRun) -> list[NowLine]:
+        return [line for visit in one.marking.open_visits() for line in self._of_visit(one, visit)]
+
+    def _of_visit(self, one: OpenRun, visit: Visit) -> list[NowLine]:
+        step = one.definition.step(visit.step)
+        if visit.instances is not None:
+            return [NowLine(text=f"{name_of(step)}: {_done(visit)}.", parts=self._instances(one, visit))]
+        return self._work(one, visit, step, None)
+
+    def _instances(self, one: OpenRun, visit: Visit) -> list[NowLine]:
+        """A line per instance; those that are over come in one word."""
+        parts = visit.instances or ()
+        step = one.definition.step(visit.step)
+        lines = [self._of_instance(one, visit, step, part) for part in parts[:MOST_INSTANCES]]
+        more = len(parts) - MOST_INSTANCES
+        return [*lines, NowLine(text=f"and {more} more")] if more > 0 else lines
+
+    def _of_instance(self, one: OpenRun, visit: Visit, step: Step, part: Instance) -> NowLine:
+        live = part.status in (InstanceStatus.OPEN, InstanceStatus.BEGUN)
+        found = self._work(one, visit, step, part) if live or part.incident else []
+        label = instance_label(part)
+        if not found:
+            return NowLine(text=f"{label}: {INSTANCE_WORDS[part.status]}")
+        said = found[0].text.removeprefix(f"{name_of(step)}: ")
+        return NowLine(text=f"{label}: {said}", due_at=found[0].due_at, parts=found[0].parts)
+
+    def _work(self, one: OpenRun, visit: Visit, step: Step, part: Instance | None) -> list[NowLine]:
+        key, index = (one.run.pk, visit.id), part.index if part else None
+        if (part or visit).incident:
+            return [NowLine(text=f"{name_of(step)}: waits for an operator.")]
+        if visit.key_state is KeyState.ASKED:
+            return [NowLine(text=f"{name_of(step)}: is in line, somebody else has what it needs.")]
+        if step.kind == "subflow":
+            return [NowLine(text=f"{name_of(step)}:", parts=self._children(key, index))]
+        if step.kind in ("wait", "action"):
+            return [_by_itself(step, self.due.get(key))]
+        asked = [_asked(seats, approval, self.request) for approval, seats in self._asked_at(key, index)]
+        work = [_work(task) for task in self.tasks if _is_open(task) and _is_at(task, key, index)]
+        return [NowLine(text=text) for text in [*asked, *work]]
+
+    def _children(self, key: Key, index: int | None) -> list[NowLine]:
+        mine = [one for one in self.runs if (one.run.parent_id, one.run.parent_visit) == key]
+        return [line for one in mine if one.run.parent_instance == index for line in self._of_run(one)]
+
+    def _asked_at(self, key: Key, index: int | None) -> list[tuple[Approval, list[Seat]]]:
+        mine = [approval for approval in self.approvals if _is_at(approval, key, index)]
+        return [(approval, seats) for approval in mine if (seats := open_level(approval))]
+
+
+def name_of(step: Step) -> str:
+    return step.name or step.id
+
+
+def instance_label(part: Instance) -> str:
+    """`2`, or `2 (screen)` where its part of the list is a short text or a number."""
+    number = str(part.index + 1)
+    short = isinstance(part.item, str | int) and not isinstance(part.item, bool) and len(str(part.item)) <= 60
+    return f"{number} ({part.item})" if short and str(part.item).strip() else number
+
+
+def open_level(approval: Approval) -> list[Seat]:
+    """The seats whose answer is waited for."""
+    if approval.status != ApprovalStatus.PENDING:
+        return []
+    levels = [level for level in approval.levels.all() if level.index == approval.level]
+    return [seat for level in levels for seat in level.seats.all() if decision_of(seat) is None]
+
+
+def _is_open(task: Task) -> bool:
+    return task.status in (TaskStatus.OPEN, TaskStatus.CLAIMED)
+
+
+def _is_at(item: Approval | Task, key: Key, index: int | None) -> bool:
+    return (item.visit.run_id, item.visit.number) == key and item.instance == index
+
+
+def _done(visit: Visit) -> str:
+    parts = [part for part in visit.instances or () if part.status is not InstanceStatus.WITHDRAWN]
+    done = f"{sum(part.status is InstanceStatus.DONE for part in parts)} of {len(parts)} done"
+    return f"{done}; the rest is not waited for any more" if visit.left else done
+
+
+def _asked(seats: Iterable[Seat], approval: Approval, request: Request) -> str:
+    people = [f"{seat.user} ({why})" if (why := because(seat.because)) else str(seat.user) for seat in seats]
+    word = "or" if _one_is_enough(approval, request) else "and"
+    return f"{approval.name}: waits for {listed(people, word)} to approve."
+
+
+def _one_is_enough(approval: Approval, request: Request) -> bool:
+    """Whether the open level asks for one answer (`any`), so that its people stand beside each other."""
+    settings = definition_of(approval.visit.run.version_id).step(approval.step).settings
+    levels = settings["policy"]["levels"] if "policy" in settings else _shared_levels(request, settings["policy_ref"])
+    return bool(levels[approval.level]["rule"]["kind"] == "any")
+
+
+def _shared_levels(request: Request, key: str) -> Sequence[Mapping[str, Any]]:
+    document: Mapping[str, Any] = ApprovalPolicyVersion.objects.get(pk=request.pins["policies"][key]).document
+    levels: Sequence[Mapping[str, Any]] = document["levels"]
+    return levels
+
+
+def _work(task: Task) -> str:
+    if task.status == TaskStatus.CLAIMED:
+        return f"{task.name}: {task.assignee} is working on it."
+    return f"{task.name}: waits for {_offered_to(task)}."
+
+
+def _offered_to(task: Task) -> str:
+    if task.assignee:
+        return str(task.assignee)
+    if task.team:
+        return f"team {task.team.name}"
+    return f"somebody with the role {task.group.name}" if task.group else "somebody"
+
+
+def _by_itself(step: Step, due_at: datetime | None) -> NowLine:
+    if step.kind == "action":
+        said = "could not be carried out, is tried again" if due_at else "is being carried out."
+    else:
+        said = "goes on by itself" if due_at else "waits for a message."
+    return NowLine(text=f"{name_of(step)}: {said}", due_at=due_at)
