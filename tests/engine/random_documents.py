@@ -121,12 +121,12 @@ def fits(source: dict[str, Any]) -> bool:
     return not [problem for problem in check_document(source) if problem.severity is Severity.ERROR]
 
 
-def mutated(rng: Random) -> dict[str, Any]:
-    """Small nested blocks in which a few things were changed without thought."""
+def mutated(rng: Random, *, plain: bool = True) -> dict[str, Any]:
+    """Small nested blocks in which a few things were changed without thought; `plain`: as the naive game knows them."""
     while True:
-        source = structured(rng, steps=rng.randint(2, 6), plain=True)
+        source = structured(rng, steps=rng.randint(2, 6), plain=plain)
         for _ in range(rng.randint(1, 3)):
-            _change(rng, source)
+            (_change if plain or rng.random() < 0.5 else _add)(rng, source)
         if len(source["steps"]) <= 14 and fits(source):
             return source
 
@@ -148,6 +148,20 @@ def _change(rng: Random, source: dict[str, Any]) -> None:
             arrows.append(arrow(rng.choice(forks), rng.choice(names)))
     else:
         _change_step(rng, rng.choice(steps), names, what)
+
+
+def _add(rng: Random, source: dict[str, Any]) -> None:
+    """An attribute that the naive game does not know."""
+    working = [step for step in source["steps"] if step["kind"] in ("task", "action", "wait")]
+    names = [step["id"] for step in source["steps"] if step["kind"] != "start"]
+    step, what = rng.choice(working), rng.choice(["only_while", "deadline", "reopen"])
+    if what == "reopen":
+        source["reopen"] = rng.choice(names)
+    elif what == "only_while":
+        step["only_while"] = rng.choice(working)["id"]
+    elif "deadlines" not in step:
+        step["deadlines"] = [{"id": "late", "after": {"seconds": 9}, "interrupt": True}]
+        source["transitions"].append(arrow(step["id"], rng.choice(names), deadline="late"))
 
 
 def _change_step(rng: Random, step: dict[str, Any], names: list[str], what: str) -> None:

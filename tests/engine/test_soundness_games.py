@@ -37,9 +37,9 @@ def test_nested_blocks_are_sound(seed, steps):
     assert (found.verified, found.problems) == (True, ())
 
 
-@given(SEEDS)
-def test_blocks_that_count_as_one_step_change_no_verdict(seed):
-    source = mutated(Random(seed))
+@given(SEEDS, st.booleans())
+def test_blocks_that_count_as_one_step_change_no_verdict(seed, plain):
+    source = mutated(Random(seed), plain=plain)
     main, _ = apart(model_of(compile_document(source), None))
     space = search(Frame(main), Budget(most=MOST))
     found = explore(compile_document(source), most=MOST)

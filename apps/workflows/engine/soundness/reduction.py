@@ -130,6 +130,8 @@ def _is_plain_block(model: Model, region: Region) -> bool:
     arrows = model.definition.arrows_from(fork.id)
     if (fork.kind, join.kind) != ("split", "join") or not between <= _plain_steps(model):
         return False
+    if any(model.definition.arrows_from(step)[0].target != join.id for step in between):
+        return False
     guarded = any(arrow.when is not None for arrow in arrows)
     waits_for_taken = join.settings.get("wait", "all") == "all" and (is_active(join) or not guarded)
     beside = [arrow.target for arrow in arrows if arrow.target not in between]
@@ -160,16 +162,13 @@ def _stands_alone(model: Model, region: Region) -> bool:
         return False
     if all(step.id in region.steps or step.kind in ("start", "end") for step in model.definition.steps):
         return _is_plain_block(model, region)  # any other would be explored for nothing: it is all there is
-    if model.definition.step(region.entry.source).kind == "race" or _first(model, region).kind == "join":
+    crossed = (model.definition.step(arrow.source).kind for arrow in (region.entry, region.exit))
+    if "race" in crossed or model.definition.step(region.entry.target).kind == "join":
         return False
     if set(_watched_forks(model).get(region.exit.source, ())) - region.steps:
         return False
     names = model.named.items()
     return all(named <= region.steps if name in region.steps else not named & region.steps for name, named in names)
-
-
-def _first(model: Model, region: Region) -> Step:
-    return model.definition.step(region.entry.target)
 
 
 def _alone(model: Model, region: Region) -> Model:
