@@ -37,6 +37,8 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Approvals", "approvals.approval", "how_to_reg"),
         ("SLA clocks", "sla.slaclock", "hourglass"),
         ("Timers", "workflows.timer", "alarm"),
+        ("Keys", "workflows.keyclaim", "lock"),
+        ("Calls", "workflows.actioncall", "call_made"),
         ("Participants", "requests.requestparticipant", "visibility"),
         ("Imported cases", "requests.importedcase", "history"),
     ),

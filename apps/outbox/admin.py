@@ -183,13 +183,3 @@ class DeliveryAdmin(ReadOnlyAdmin):
             messages.success(request, f"{again} put back in line, with fresh attempts.")
         else:
             messages.warning(request, "None of these is dead: nothing was changed.")
-
-
-@admin.register(Incident)
-class IncidentAdmin(OfStreamAdmin):
-    list_display = ("kind", "owner", "detail", "status_badge", "opened_at", "resolved_at")
-    list_filter = ("status", "kind", "opened_at")
-    search_fields = ("detail", "key")
-    ordering = ("status", "-id")
-    fields = ("kind", "key", "owner", "stream_link", "detail", "status", "opened_at", "resolved_at")
-    status_badge = badge("status", {"open": BAD, "resolved": GOOD})

@@ -25,7 +25,7 @@ from apps.outbox.relay import place_events
 from apps.requests.models import ImportedCase, Request
 from apps.requests.services.decisions import record_decision
 from apps.requests.services.work import claim_task
-from apps.workflows.models import Task, Timer, WorkflowRun
+from apps.workflows.models import ActionCall, KeyClaim, Task, Timer, WorkflowRun
 from apps.workflows.services.secrets import set_secret
 from serviceflow.admin_menu import GROUPS
 from tests.core.admin_pages import address, admin_client
@@ -47,6 +47,7 @@ READ_ONLY = [model for model, page in SITE.items() if isinstance(page, ReadOnlyA
 RUNTIME = {
     "Stream", "Event", "Note", "Delivery", "Incident", "WorkflowRun", "StepVisit", "Task", "Timer", "Approval",
     "SlaClock", "Request", "RequestParticipant", "ImportedCase", "Notification",
+    "KeyClaim", "ActionCall",
 }  # fmt: skip
 
 
@@ -93,6 +94,10 @@ def _rest(run: WorkflowRun, told: int) -> None:
     now = clock.now()
     stream, event = run.stream, run.stream.events.latest("seq")
     Timer.objects.create(stream=stream, run=run, visit=9, kind="wait", due_at=now, check_at=now + timedelta(hours=1))
+    KeyClaim.objects.create(key="van", stream=stream, run=run, visit=9, step="work", asked_at=now, check_at=now)
+    ActionCall.objects.create(
+        stream=stream, run=run, visit=9, step="work", action="webhook", settings={"url": "https://e.org"}, opened_at=now
+    )
     Incident.objects.create(stream=stream, kind="sweep", key="sla", detail="The sweep failed", opened_at=now)
     Notification.objects.create(user_id=told, event=event, kind="completed", at=now)
     ImportedCase.objects.create(request=stream.request, source="old", case=str(run.pk), status="submitted")

@@ -5,16 +5,19 @@ from __future__ import annotations
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html_join
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from unfold.decorators import display
 
 from apps.approvals.models import Approval
 from apps.core.admin import ReadOnlyAdmin
-from apps.core.admin_parts import ACTIVE, BAD, GOOD, WAITING, as_code, badge, link_to, link_to_list, table
+from apps.core.admin_parts import ACTIVE, BAD, GOOD, NOTHING, WAITING, as_code, badge, link_to, link_to_list, table
+from apps.outbox.admin import OfStreamAdmin
 from apps.outbox.models import Delivery, Event, Incident, Note
 from apps.requests.facts import current_form, form_of
 from apps.requests.models import Request, RequestParticipant
 from apps.requests.selectors import visible_requests
+from apps.requests.selectors.incidents import place_of
 from apps.sla.models import SlaClock
 from apps.workflows.models import Task, Timer, WorkflowRun
 
@@ -97,3 +100,28 @@ class RequestParticipantAdmin(ReadOnlyAdmin):
     @display(description="request", ordering="request_id")
     def request_link(self, participant: RequestParticipant) -> str:
         return link_to(participant.request)
+
+
+@admin.register(Incident)
+class IncidentAdmin(OfStreamAdmin):
+    """What needs an operator, open ones first. It is dealt with on the request's own page."""
+
+    list_display = ("kind", "owner", "step", "detail", "status_badge", "opened_at", "resolved_at", "page")
+    list_filter = ("status", "kind", "opened_at")
+    search_fields = ("detail", "key", "=stream__request__number")
+    search_help_text = "Words of the detail, a step's id, or a request's number"
+    ordering = ("status", "-id")
+    fields = ("kind", "key", "owner", "page", "step", "stream_link", "detail", "status", "opened_at", "resolved_at")
+    status_badge = badge("status", {"open": BAD, "resolved": GOOD})
+
+    @display(description="step")
+    def step(self, incident: Incident) -> str:
+        return place_of(incident).step or NOTHING
+
+    @display(description="where it is dealt with")
+    def page(self, incident: Incident) -> str:
+        request = getattr(incident.stream, "request", None)
+        if request is None:
+            return NOTHING
+        address = reverse("portal:request", args=[request.number])
+        return format_html('<a class="text-link" href="{}">{}</a>', address, request.number)
