@@ -133,12 +133,20 @@ function fingerprint(part) {
   return copy.innerHTML.replace(/\s+/g, " ");
 }
 
+// What the page filled in by itself is no writing; what it gave back after a refusal (data-kept) is.
 function isInUse(part) {
-  const writing = [...part.querySelectorAll("textarea, input:not([type=hidden])")].some((one) =>
-    one.type === "checkbox" ? one.checked !== one.defaultChecked : one.value.trim() !== "",
-  );
+  const writing = [...part.querySelectorAll("textarea, input:not([type=hidden]), select")].some((one) => {
+    if (one.matches("select")) return [...one.options].some((option) => option.selected !== isPreset(one, option));
+    if (one.type === "checkbox") return one.checked !== one.defaultChecked;
+    return one.value !== one.defaultValue || (one.closest("[data-kept]") && one.value.trim() !== "");
+  });
   const active = document.activeElement;
   return writing || (part.contains(active) && active.matches("textarea, input, select, button"));
+}
+
+function isPreset(select, option) {
+  const preset = [...select.options].find((one) => one.defaultSelected) ?? select.options[0];
+  return option === preset;
 }
 
 function hold(name, present, part) {
