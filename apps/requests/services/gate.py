@@ -19,7 +19,7 @@ from apps.workflows.engine.definition import Definition
 from apps.workflows.engine.gate import MOST_MARKINGS, MOST_MARKINGS_LIVE, GateResult, Outcomes, Progress
 from apps.workflows.engine.guard_types import check_types
 from apps.workflows.engine.problems import Problem, Severity
-from apps.workflows.engine.soundness import can_end
+from apps.workflows.engine.soundness import can_end, nested_keys
 from apps.workflows.engine.structure import expressions_of
 from apps.workflows.models import Workflow, WorkflowVersion
 from apps.workflows.selectors import published_definitions
@@ -92,7 +92,13 @@ def _outcomes_of_children(definition: Definition) -> Outcomes:
     """By what the workflows that this one may run can end, itself included as it is drawn."""
     if not any(step.kind == "subflow" for step in definition.steps):
         return {}
-    return can_end({**published_definitions(), definition.workflow: definition})
+    return can_end(_with_children(definition), of=[definition.workflow])
+
+
+def _with_children(definition: Definition) -> dict[str, Definition]:
+    """The workflow as it is drawn, and every published one that it could run."""
+    runs_others = any(step.kind == "subflow" for step in definition.steps)
+    return {**(published_definitions() if runs_others else {}), definition.workflow: definition}
 
 
 def _beyond_the_engine(document: Document, definition: Definition) -> Iterator[Problem]:
@@ -100,6 +106,7 @@ def _beyond_the_engine(document: Document, definition: Definition) -> Iterator[P
     yield from _policies(document)
     yield from _guards(document, definition)
     yield from unanswerable(document, documents_of_policies())
+    yield from nested_keys(definition, _with_children(definition))
 
 
 def _policies(document: Document) -> Iterator[Problem]:

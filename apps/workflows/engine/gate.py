@@ -72,4 +72,6 @@ def check(
     definition = compile_document(document, policies=policies)
     problems += tuple(beyond(document, definition))
     found = explore(definition, most=most, progress=progress, children=children(definition))
-    return replace(result, problems=tuple(dict.fromkeys((*problems, *found.problems))), verified=found.verified)
+    unseen = any(problem.code == "not_verified" for problem in problems)
+    together = tuple(dict.fromkeys((*problems, *found.problems)))
+    return replace(result, problems=together, verified=found.verified and not unseen)
