@@ -34,6 +34,7 @@ from tests.requests.flows import make_flow, publish
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 TEAM: Json = {"team": "it"}
 REASON = "because the walk says so"
+RARE = frozenset({"cancel", "move", "reject", "finish_instances", "hold", "resume"})  # most of what ends a walk early
 Step = tuple[str, Callable[[], object]]
 
 
@@ -223,7 +224,10 @@ def test_after_every_step_of_a_random_walk_the_rows_are_what_the_markings_say(wo
         check(requests, in_memory)
         for _ in range(data.draw(st.integers(5, 25), label="steps")):
             request = data.draw(st.sampled_from(requests), label="request")
-            name, act = data.draw(st.sampled_from(list(steps_of(request, world))), label="step")
+            possible = list(steps_of(request, world))
+            usual = [step for step in possible if step[0].split()[0] not in RARE]
+            rarely = data.draw(st.integers(0, 7), label="rarely") == 0
+            name, act = data.draw(st.sampled_from(possible if rarely else usual), label="step")
             event(f"{name.split()[0]}: {take(act)}")
             check(requests, in_memory)
         for request in requests:
