@@ -20,6 +20,7 @@ from apps.workflows.models import Task
 from apps.workflows.selectors import definition_of
 
 MOST_INSTANCES = 20
+LONGEST_LABEL = 60
 INSTANCE_WORDS: Mapping[str, str] = {
     InstanceStatus.WAITING: "its turn has not come",
     InstanceStatus.OPEN: "is open",
@@ -73,7 +74,7 @@ class Waiting:
     def _of_instance(self, one: OpenRun, visit: Visit, step: Step, part: Instance) -> NowLine:
         live = part.status in (InstanceStatus.OPEN, InstanceStatus.BEGUN)
         found = self._work(one, visit, step, part) if live or part.incident else []
-        label = instance_label(part)
+        label = instance_label(part.index, part.item)
         if not found:
             return NowLine(text=f"{label}: {INSTANCE_WORDS[part.status]}")
         said = found[0].text.removeprefix(f"{name_of(step)}: ")
@@ -106,11 +107,10 @@ def name_of(step: Step) -> str:
     return step.name or step.id
 
 
-def instance_label(part: Instance) -> str:
+def instance_label(index: int, item: Any) -> str:
     """`2`, or `2 (screen)` where its part of the list is a short text or a number."""
-    number = str(part.index + 1)
-    short = isinstance(part.item, str | int) and not isinstance(part.item, bool) and len(str(part.item)) <= 60
-    return f"{number} ({part.item})" if short and str(part.item).strip() else number
+    short = isinstance(item, str | int) and not isinstance(item, bool) and len(str(item)) <= LONGEST_LABEL
+    return f"{index + 1} ({item})" if short and str(item).strip() else str(index + 1)
 
 
 def open_level(approval: Approval) -> list[Seat]:

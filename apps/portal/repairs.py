@@ -113,7 +113,9 @@ def _spot(one: OpenRun, token: Token, visit: Visit | None) -> Spot:
         label="",
         may_skip=in_incident and step.kind not in CANNOT_BE_SKIPPED,
         outcomes=step.work_outcomes if stuck or step.work_outcomes == step.outcomes else (),
-        instances=[] if visit and visit.incident else [(part.index, instance_label(part)) for part in stuck],
+        instances=[]
+        if visit and visit.incident
+        else [(part.index, instance_label(part.index, part.item)) for part in stuck],
         targets=_targets(one.definition),
     )
 

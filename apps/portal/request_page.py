@@ -14,7 +14,7 @@ from apps.core import clock
 from apps.outbox.selectors import feed_position
 from apps.portal.forms import Entry, entries_as_sent, task_entries
 from apps.portal.lines import ApprovalLine, ClockLine, approval_line, clock_line
-from apps.portal.now import NowLine, Waiting, open_level
+from apps.portal.now import NowLine, Waiting, instance_label, open_level
 from apps.portal.phrases import STATUS_HINTS, day
 from apps.portal.repairs import IncidentBox, InstancesBox, incident_boxes, instances_boxes
 from apps.requests import policies
@@ -96,7 +96,8 @@ class TaskBox:
     @property
     def which(self) -> str:
         """Which instance of its step it is, where there are several."""
-        return f"{self.task.name} {self.task.instance + 1}" if self.task.instance is not None else self.task.name
+        task = self.task
+        return task.name if task.instance is None else f"{task.name} {instance_label(task.instance, task.item)}"
 
     @property
     def reason_wanted(self) -> bool:

@@ -250,7 +250,7 @@ def test_instances_are_a_small_list_with_who_works_on_what(stuck: Stuck) -> None
     page = stuck.page(stuck.world.rita)
     assert "Parts: 1 of 2 done. 1 (screen): done 2 (keys): Ivo is working on it." in page
     page = stuck.page(stuck.world.ivo)
-    assert "You are working on: Parts 2" in page
+    assert "You are working on: Parts 2 (keys)" in page
     assert "Parts: 1 of 2 done Add one more No more Finish with what is done" in re.sub(
         r"What is to be added\? optional ", "", page
     )
