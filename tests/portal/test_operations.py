@@ -179,6 +179,7 @@ def test_a_choice_is_skipped_its_incident_is_over_and_the_history_says_why(stuck
     page = stuck.page(stuck.world.rita)
     assert "Ada skipped “Which way?”" in page
     assert "Nothing is shipped" in page
+    assert "Ada closed the call for an operator" in page
     assert not Incident.objects.filter(key="run:1:which", status="open").exists()
 
 

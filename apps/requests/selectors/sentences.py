@@ -55,6 +55,10 @@ def _task_opened(data: Data, words: Words) -> str:
     return f"opened the task {words.step(data)}{whom}"
 
 
+def _assigned(data: Data, words: Words) -> str:
+    return f"gave the request to {words.person(data['assignee']) if data.get('assignee') else 'a team or role'}"
+
+
 def _metric(data: Data) -> str:
     return f"the {data.get('metric', data.get('target', 'target'))} target"
 
@@ -97,6 +101,7 @@ SENTENCES: Mapping[str, Callable[[Data, Words], str]] = {
     WorkflowEvent.INSTANCE_ADDED: lambda data, words: f"added one more to {words.step(data)}",
     WorkflowEvent.INSTANCES_CLOSED: lambda data, words: f"closed {words.step(data)}: no more can be added",
     WorkflowEvent.INSTANCES_FINISHED: lambda data, words: f"finished {words.step(data)} with what was done",
+    RequestEvent.ASSIGNED: _assigned,
     RequestEvent.STEP_SKIPPED: lambda data, words: f"skipped {words.step(data)}",
     RequestEvent.TOKEN_MOVED: lambda data, words: f"moved the request on to {words.step(data)}",
     RequestEvent.VISIT_CANCELLED: lambda data, words: f"took {words.step(data)} back",
@@ -111,5 +116,5 @@ SENTENCES: Mapping[str, Callable[[Data, Words], str]] = {
     SlaEvent.BREACHED: lambda data, words: f"noted that {_metric(data)} was missed",
     SlaEvent.MET: lambda data, words: f"noted that {_metric(data)} was met",
     IncidentEvent.OPENED: lambda data, words: "called an operator: the request needs help",
-    IncidentEvent.RESOLVED: lambda data, words: "tried again what had failed",
+    IncidentEvent.RESOLVED: lambda data, words: "closed the call for an operator",
 }
