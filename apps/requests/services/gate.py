@@ -35,10 +35,11 @@ def check_workflow(document: Any, *, most: int = MOST_MARKINGS, progress: Progre
     In five parts: the document and what it names; guards against the forms; structure; soundness, up to `most`
     markings; whether somebody can answer each approval.
     """
+    policies = documents_of_policies()
     return gate.check(
         document,
-        policies=documents_of_policies(),
-        beyond=_beyond_the_engine,
+        policies=policies,
+        beyond=lambda drawn, definition: _beyond_the_engine(drawn, definition, policies),
         children=_outcomes_of_children,
         most=most,
         progress=progress,
@@ -101,11 +102,13 @@ def _with_children(definition: Definition) -> dict[str, Definition]:
     return {**(published_definitions() if runs_others else {}), definition.workflow: definition}
 
 
-def _beyond_the_engine(document: Document, definition: Definition) -> Iterator[Problem]:
+def _beyond_the_engine(
+    document: Document, definition: Definition, policies: Mapping[str, Document]
+) -> Iterator[Problem]:
     yield from unknown_references(document)
     yield from _policies(document)
     yield from _guards(document, definition)
-    yield from unanswerable(document, documents_of_policies())
+    yield from unanswerable(document, policies)
     yield from nested_keys(definition, _with_children(definition))
 
 

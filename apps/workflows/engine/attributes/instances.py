@@ -7,10 +7,8 @@ Unfinished instances then run on beside it and lead nowhere, or are withdrawn wi
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from apps.core.errors import TransitionNotAllowed
@@ -19,6 +17,7 @@ from apps.workflows.engine.definition import Outcome, Step
 from apps.workflows.engine.guards import GuardFailed
 from apps.workflows.engine.marking import LIVE, OVER, Counts, Instance, InstanceStatus
 from apps.workflows.engine.trace import TraceKind
+from apps.workflows.engine.values import as_json
 
 if TYPE_CHECKING:  # kinds use this module
     from apps.workflows.engine.kinds.working import Working
@@ -107,16 +106,10 @@ def _items(board: Board, spot: Spot) -> list[Any]:
 
 def _listed(value: Any) -> list[Any] | None:
     try:
-        plain = json.loads(json.dumps(value, allow_nan=False, default=_instant))
+        plain = as_json(value)
     except (TypeError, ValueError):
         return None
     return plain if isinstance(plain, list) else None
-
-
-def _instant(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError
 
 
 def _counted(value: Any) -> list[Any] | None:

@@ -8,9 +8,9 @@ from apps.workflows.engine.definition import Outcome, Step
 from apps.workflows.engine.effects import RunAction, WithdrawAction
 from apps.workflows.engine.kinds.base import Policies
 from apps.workflows.engine.kinds.rules import expressions_in
-from apps.workflows.engine.kinds.values import plain_value
 from apps.workflows.engine.kinds.working import Working
 from apps.workflows.engine.trace import TraceKind
+from apps.workflows.engine.values import plain_value
 
 DONE = Outcome(id="done", label="Done")
 FAILED = Outcome(id="failed", label="Failed")

@@ -7,8 +7,8 @@ from apps.workflows.engine.board import Board, Spot
 from apps.workflows.engine.definition import Outcome, Step
 from apps.workflows.engine.effects import SetFields, StartChild, WithdrawChild
 from apps.workflows.engine.kinds.base import Policies
-from apps.workflows.engine.kinds.values import plain_value
 from apps.workflows.engine.kinds.working import Working
+from apps.workflows.engine.values import plain_value
 
 OUTCOMES = (
     Outcome(id="completed", label="Completed"),

@@ -19,9 +19,14 @@ def plain_value(board: Board, spot: Spot, expression: str, *, facts: Mapping[str
     seen = board.seen(spot)
     value = board.judge.value(expression, seen if facts is None else {**seen, **facts}, board.now)
     try:
-        return json.loads(json.dumps(value, allow_nan=False, default=_instant))
+        return as_json(value)
     except (TypeError, ValueError) as error:
         raise GuardFailed(expression, f"A field cannot hold what this gives: {error}") from error
+
+
+def as_json(value: Any) -> Any:
+    """The value as plain JSON; a point in time becomes ISO text. Raises TypeError, ValueError for what has no place."""
+    return json.loads(json.dumps(value, allow_nan=False, default=_instant))
 
 
 def _instant(value: object) -> str:
