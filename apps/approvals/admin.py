@@ -1,4 +1,4 @@
-"""Approval policies, versioned; approvals with their levels, seats and answers, read-only."""
+"""Approvals with their levels, seats and answers, read-only. Policies are published one step up (`requests/admin`)."""
 
 from __future__ import annotations
 
@@ -7,20 +7,9 @@ from collections.abc import Iterator
 from django.contrib import admin
 from unfold.decorators import display
 
-from apps.approvals.models import Approval, ApprovalLevel, ApprovalPolicyVersion, Seat
-from apps.approvals.quorum import check_policy
-from apps.core.admin import KeyedVersionAdmin, VersionForm
+from apps.approvals.models import Approval, ApprovalLevel, Seat
 from apps.core.admin_parts import BAD, GOOD, NOTHING, WAITING, badge, link_to, table
 from apps.outbox.admin import OfStreamAdmin
-
-
-class PolicyForm(VersionForm):
-    check = staticmethod(check_policy)
-
-
-@admin.register(ApprovalPolicyVersion)
-class ApprovalPolicyVersionAdmin(KeyedVersionAdmin):
-    form = PolicyForm
 
 
 @admin.register(Approval)

@@ -24,7 +24,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
 
 from apps.core.admin_parts import DocumentField, as_code, link_to, link_to_actor, problem_lines
-from apps.core.errors import DomainError
+from apps.core.errors import DomainError, InvalidInput
 from apps.core.models import KeyedVersion
 
 MOST_MESSAGES = 5
@@ -152,9 +152,13 @@ def carry_out(request: HttpRequest, act: Callable[[], str]) -> str:
 
 
 class VersionForm(forms.ModelForm):
-    """A new version: its key and its document, which `check` must accept."""
+    """A new version: its key and its document, which `check` must accept.
+
+    `require` is asked after it, with key and document: it refuses (InvalidInput) what would break what is in use.
+    """
 
     check: Callable[[Any], Mapping[str, Sequence[str]]]
+    require: Callable[[str, Any], None] | None = None
     document = DocumentField(help_text="JSON. Once added it never changes; a correction is a new version.")
 
     def clean_document(self) -> Any:
@@ -163,6 +167,16 @@ class VersionForm(forms.ModelForm):
         if problems:
             raise ValidationError(problem_lines(problems))
         return document
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        require = type(self).require
+        if require is not None and not self.errors:
+            try:
+                require(cleaned["key"], cleaned["document"])
+            except InvalidInput as refused:
+                self.add_error("document", problem_lines(refused.errors))
+        return cleaned
 
 
 class KeyedVersionAdmin(KeptAdmin):

@@ -38,6 +38,12 @@ class BrokenDocument(InvalidInput):
     code = "broken_document"
 
 
+class WouldBreak(InvalidInput):
+    """What is published already would no longer fit."""
+
+    code = "would_break"
+
+
 class NotPermitted(DomainError):
     """You may see this, but not do that."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from apps.workflows.engine.definition import Definition
@@ -25,6 +26,16 @@ def published_version(workflow_id: int) -> WorkflowVersion | None:
 
 def published_definitions() -> dict[str, Definition]:
     """The newest published version of every workflow, compiled, by its key."""
+    return {key: definition_of(pk) for key, pk in _newest_published().items()}
+
+
+def published_versions(*, keys: Iterable[str]) -> list[WorkflowVersion]:
+    """The newest published versions of these workflows, in order of their keys."""
+    newest = _newest_published()
+    wanted = [newest[key] for key in keys if key in newest]
+    return list(WorkflowVersion.objects.filter(pk__in=wanted).select_related("workflow").order_by("workflow__key"))
+
+
+def _newest_published() -> dict[str, int]:
     rows = WorkflowVersion.objects.filter(status=VersionStatus.PUBLISHED).order_by("workflow_id", "n")
-    newest: dict[str, int] = dict(rows.values_list("workflow__key", "pk"))
-    return {key: definition_of(pk) for key, pk in newest.items()}
+    return dict(rows.values_list("workflow__key", "pk"))

@@ -12,7 +12,7 @@ import pytest
 from apps.requests.facts import pinned_facts
 from apps.requests.forms import Form
 from apps.requests.models import CatalogItem, FormVersion
-from apps.requests.services.gate_forms import extra_fields, form_for, same_name_other_type, shapes_for
+from apps.requests.services.gate_forms import Forms, extra_fields, form_for, same_name_other_type, shapes_for
 from apps.workflows.engine.guard_types import (
     ANYTHING,
     DOUBLE,
@@ -77,6 +77,12 @@ def written(**more: Any) -> dict[str, Any]:
     return document(steps, [arrow("start", "mark")], **more)
 
 
+def written_shapes() -> tuple[Shape, ...]:
+    """The shapes of the workflow `gated`, which writes what `written` does."""
+    writes = extra_fields(written()["steps"], Forms())
+    return shapes_for("gated", roots={"gated": writes}, forms=Forms())
+
+
 def test_a_form_says_what_guards_may_expect():
     assert Form.from_document(form(*FIELDS)).guard_fields() == SHAPED
 
@@ -103,7 +109,7 @@ def test_each_active_item_that_may_select_the_workflow_has_its_shape(workflow):
     item("laptop", *FIELDS, workflow=workflow)
     item("car", WANTED, workflow=workflow, active=False)
     item("other", WANTED, workflow=make_workflow(approval_document("else")))
-    assert [(shape.name, shape.fields) for shape in shapes_for("gated")] == [
+    assert [(shape.name, shape.fields) for shape in shapes_for("gated", forms=Forms())] == [
         ("laptop", SHAPED),
         ("phone", {"reason": FieldShape(types=STRING, always=True)}),
     ]
@@ -113,22 +119,22 @@ def test_the_newest_version_of_a_form_counts_and_an_item_with_two_rules_is_one_s
     rules = [{"name": name, "guard": "", "workflow": workflow} for name in ("first", "second")]
     make_item("phone", rules=rules, form=form(WANTED))
     FormVersion.freeze("phone", form({"name": "color", "type": "text"}))
-    assert [shape.fields for shape in shapes_for("gated")] == [{"color": FieldShape(types=STRING)}]
+    assert [shape.fields for shape in shapes_for("gated", forms=Forms())] == [{"color": FieldShape(types=STRING)}]
 
 
 def test_three_items_take_as_many_statements_as_one(workflow, django_assert_num_queries):
     for slug in ("a", "b", "c"):
         item(slug, WANTED, workflow=workflow)
         with django_assert_num_queries(2):
-            shapes_for("gated")
+            shapes_for("gated", forms=Forms())
 
 
 def test_what_the_document_writes_is_in_every_shape_unless_the_form_has_it(workflow):
     FormVersion.freeze("answers", form({"name": "serial", "type": "text"}))
     item("phone", {"name": "fee", "type": "money"}, workflow=workflow)
-    writes = extra_fields(written())
+    writes = extra_fields(written()["steps"], Forms())
     assert writes == dict.fromkeys(["fee", "shipped", "serial", "result"], FieldShape())
-    (shape,) = shapes_for("gated", writes=writes)
+    (shape,) = shapes_for("gated", roots={"gated": writes}, forms=Forms())
     assert {name: field.types for name, field in shape.fields.items()} == {
         "fee": DOUBLE,
         "fee_currency": STRING,
@@ -139,20 +145,20 @@ def test_what_the_document_writes_is_in_every_shape_unless_the_form_has_it(workf
 
 
 def test_a_workflow_that_no_item_selects_has_no_shapes(workflow):
-    assert shapes_for("gated") == ()
+    assert shapes_for("gated", forms=Forms()) == ()
 
 
 def test_the_form_of_a_task_is_found_by_its_key():
     FormVersion.freeze("answers", form(*FIELDS))
-    found = form_for("answers")
+    found = form_for("answers", Forms())
     assert found is not None
-    assert (found.name, found.fields, form_for("unknown")) == ("answers", SHAPED, None)
+    assert (found.name, found.fields, form_for("unknown", Forms())) == ("answers", SHAPED, None)
 
 
 def test_a_field_that_a_task_writes_as_another_type_is_a_problem_of_its_step(workflow):
     FormVersion.freeze("answers", form({"name": "size", "type": "number"}, WANTED))
     item("laptop", *FIELDS, workflow=workflow)
-    (problem,) = same_name_other_type(written(), shapes_for("gated", writes=extra_fields(written())))
+    (problem,) = same_name_other_type(written()["steps"], written_shapes(), Forms())
     assert (problem.code, problem.step, problem.message) == (
         "other_type",
         "ask",
@@ -165,7 +171,7 @@ def test_two_tasks_that_write_one_field_with_two_types_are_a_problem():
     FormVersion.freeze("one", form({"name": "size", "type": "date"}))
     FormVersion.freeze("two", form({"name": "size", "type": "text"}))
     steps = [task("first", form="one"), task("second", form="two"), task("third", form="missing")]
-    found = same_name_other_type(document(steps, [arrow("start", "first")]), ())
+    found = same_name_other_type(steps, (), Forms())
     assert [problem.message for problem in found] == [
         "Step 'second': the form 'two' writes 'size' as a string, but in 'one' it is a timestamp. Give it another name."
     ]
@@ -173,7 +179,7 @@ def test_two_tasks_that_write_one_field_with_two_types_are_a_problem():
 
 def test_a_message_that_is_kept_in_a_field_of_the_form_is_a_problem(workflow):
     item("parcel", {"name": "shipped", "type": "text"}, workflow=workflow)
-    (problem,) = same_name_other_type(written(), shapes_for("gated"))
+    (problem,) = same_name_other_type(written()["steps"], shapes_for("gated", forms=Forms()), Forms())
     assert (problem.step, problem.message) == (
         "await",
         "Step 'await': the message is kept in 'shipped', which in 'parcel' is a string; a message may hold anything."
@@ -184,7 +190,7 @@ def test_a_message_that_is_kept_in_a_field_of_the_form_is_a_problem(workflow):
 def test_fields_that_agree_are_no_problem(workflow):
     FormVersion.freeze("answers", form(WANTED))
     item("laptop", *FIELDS, workflow=workflow)
-    assert same_name_other_type(written(), shapes_for("gated", writes=extra_fields(written()))) == ()
+    assert same_name_other_type(written()["steps"], written_shapes(), Forms()) == ()
 
 
 def test_what_guards_know_of_a_request_is_what_a_request_shows(workflow):
@@ -200,7 +206,7 @@ def test_what_guards_know_of_a_request_is_what_a_request_shows(workflow):
 def test_a_guard_is_checked_against_every_item(workflow):
     item("laptop", *FIELDS, workflow=workflow)
     item("phone", {"name": "price", "type": "text"}, workflow=workflow)
-    told = check_types("request.data.price > 1000", shapes_for("gated"), boolean=True)
+    told = check_types("request.data.price > 1000", shapes_for("gated", forms=Forms()), boolean=True)
     assert [(problem.code, problem.message) for problem in told] == [
         ("guard_type", "request.data.price is a string and 1000 is an int: > does not take them. (item phone)")
     ]

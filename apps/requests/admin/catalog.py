@@ -20,9 +20,11 @@ from apps.core.admin_parts import table, verdict
 from apps.core.models import KeyedVersion
 from apps.requests.forms import check_form
 from apps.requests.models import CatalogItem, FormVersion, SelectionRule
+from apps.requests.services.reissuing import is_new_to_rules, require_fitting_form, rule_problems
 from apps.sla.models import SlaPolicyVersion
 from apps.workflows.enums import VersionStatus
 from apps.workflows.models import WorkflowVersion
+from apps.workflows.services.publishing import lock_publishing
 
 OUT_OF_THE_WAY = 10_000
 
@@ -53,7 +55,7 @@ class ItemForm(forms.ModelForm):
 
 
 class RuleForm(forms.ModelForm):
-    """A rule; its guard is checked by the model's validator."""
+    """A rule; its guard, and those of the workflow it leads to, must fit the form of the item."""
 
     class Meta:
         widgets = {"guard": UnfoldAdminTextareaWidget(attrs={"rows": 2, "spellcheck": "false"})}
@@ -65,11 +67,27 @@ class RuleForm(forms.ModelForm):
         return order
 
 
+class RuleFormSet(BaseInlineFormSet):
+    """The rules of an item, whose form may be another one than is stored."""
+
+    def clean(self) -> None:
+        """A rule that did not change is asked again only where its item has another form, or is offered from now on."""
+        super().clean()
+        item_changed = is_new_to_rules(self.instance)
+        kept = [form for form in self.forms if not form.errors and form not in self.deleted_forms]
+        lock_publishing()
+        for form in kept:
+            if form.has_changed() or (item_changed and form.instance.pk):
+                for problem in rule_problems(form.instance):
+                    form.add_error("guard", ValidationError(problem.message, code=problem.code))
+
+
 class RuleInline(TabularInline):
     """The first rule in order whose guard holds selects the workflow; an empty guard always holds."""
 
     model = SelectionRule
     form = RuleForm
+    formset = RuleFormSet
     extra = 0
     fields = ("order", "name", "guard", "workflow")
     autocomplete_fields = ("workflow",)
@@ -131,6 +149,7 @@ def lacking(item: CatalogItem) -> list[str]:
 
 class FormVersionForm(VersionForm):
     check = staticmethod(check_form)
+    require = staticmethod(require_fitting_form)
 
 
 @admin.register(FormVersion)

@@ -19,22 +19,22 @@ from django.db import transaction
 from apps.accounts.models import User
 from apps.accounts.models.user import check_zone
 from apps.accounts.services import ensure_role
-from apps.approvals.models import ApprovalPolicyVersion
-from apps.approvals.quorum import check_policy as approval_problems
 from apps.calendars.models import BusinessCalendar, CalendarVersion, Holiday
 from apps.calendars.services import freeze_calendar
 from apps.core.errors import BrokenDocument, Conflict, InvalidInput
 from apps.core.models import digest
 from apps.core.text import is_blank, text_problem
-from apps.requests.forms import check_form
 from apps.requests.models import CatalogItem, FormVersion, SelectionRule
 from apps.requests.services.gate import publish_workflow
+from apps.requests.services.reissuing import publish_form, publish_policy, rule_problems
 from apps.sla.models import SlaPolicyVersion
 from apps.sla.selectors import calendar_keys
 from apps.sla.targets import check_policy
+from apps.workflows.engine.problems import by_place
 from apps.workflows.models import Workflow
 from apps.workflows.selectors import published_version
 from apps.workflows.services.drafting import create_workflow, save_draft
+from apps.workflows.services.publishing import lock_publishing
 
 Document = Mapping[str, Any]
 Check = Callable[[Any], str | None]
@@ -120,10 +120,10 @@ def ensure_item(entry: Document, *, workflow: Workflow | None = None) -> Catalog
 
 @transaction.atomic
 def freeze_form(key: str, document: Document | None) -> None:
-    """The form's next version, if a document is given. Raises BrokenDocument with its problems."""
+    """The form's next version, if a document is given. Raises as `publish_form`, under `form/...`."""
     if document is not None:
-        _refuse("form", check_form(document))
-        FormVersion.freeze(key, dict(document))
+        with _placed("form"):
+            publish_form(key, document)
 
 
 @transaction.atomic
@@ -137,9 +137,9 @@ def freeze_targets(key: str, document: Document | None) -> None:
 
 @transaction.atomic
 def freeze_policy(key: str, document: Document) -> None:
-    """The approval policy's next version, which workflows name by `policy_ref`. Raises BrokenDocument."""
-    _refuse("policies", approval_problems(document))
-    ApprovalPolicyVersion.freeze(key, dict(document))
+    """The approval policy's next version, which workflows name by `policy_ref`. Raises as `publish_policy`."""
+    with _placed("policies"):
+        publish_policy(key, document)
 
 
 # what is made
@@ -207,6 +207,9 @@ def _rule(item: CatalogItem, order: int, rule: Document, otherwise: Workflow | N
     with _placed(place):
         row = SelectionRule(item=item, order=order, name=rule["name"], guard=rule.get("guard", ""), workflow=workflow)
         row.full_clean()
+        lock_publishing()
+        if problems := by_place(rule_problems(row)):
+            raise InvalidInput({"guard": [message for messages in problems.values() for message in messages]})
         row.save()
 
 

@@ -128,6 +128,7 @@ def publish_draft(workflow: Workflow, *, actor: User, expected: str | None = UNC
     Raises Conflict without a draft, PreconditionFailed if it is another, BrokenDocument with the problems by place.
     """
     require_designer(actor)
+    publishing.lock_publishing()
     drafting.lock_draft(workflow, expected=expected)
     return publish_workflow(workflow, actor=actor)
 

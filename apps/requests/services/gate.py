@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from apps.accounts.models import User
@@ -11,22 +12,50 @@ from apps.approvals.quorum import check_policy
 from apps.approvals.selectors import current_policies
 from apps.core.errors import Conflict
 from apps.requests.services.checking import ask_check, finished_check
-from apps.requests.services.gate_forms import extra_fields, same_name_other_type, shapes_for
+from apps.requests.services.gate_forms import Forms
+from apps.requests.services.gate_guards import Surroundings, guard_problems
 from apps.requests.services.gate_liveness import NOBODY_CAN_ANSWER, unanswerable
 from apps.requests.services.gate_references import unknown_references
 from apps.workflows.engine import gate
 from apps.workflows.engine.definition import Definition
 from apps.workflows.engine.gate import MOST_MARKINGS, MOST_MARKINGS_LIVE, GateResult, Outcomes, Progress
-from apps.workflows.engine.guard_types import check_types
 from apps.workflows.engine.problems import Problem, Severity
 from apps.workflows.engine.soundness import can_end, nested_keys
-from apps.workflows.engine.structure import expressions_of
 from apps.workflows.models import Workflow, WorkflowVersion
 from apps.workflows.selectors import published_definitions
 from apps.workflows.services.drafting import lock_draft
-from apps.workflows.services.publishing import publish_version
+from apps.workflows.services.publishing import lock_publishing, publish_version
 
 Document = Mapping[str, Any]
+
+
+class _World:
+    """The world as one check sees it, each part read once."""
+
+    def __init__(self) -> None:
+        self.policies = documents_of_policies()
+        self.forms = Forms()
+
+    @cached_property
+    def published(self) -> dict[str, Definition]:
+        return published_definitions()
+
+    def problems(self, document: Document, definition: Definition) -> Iterator[Problem]:
+        """What is wrong beyond what the engine itself finds."""
+        known = {**self.published, definition.workflow: definition}
+        yield from unknown_references(document)
+        yield from _policies(document)
+        yield from guard_problems(
+            definition.workflow, Surroundings(known=known, policies=self.policies, forms=self.forms)
+        )
+        yield from unanswerable(document, self.policies)
+        yield from nested_keys(definition, known)
+
+    def outcomes(self, definition: Definition) -> Outcomes:
+        """By what the workflows that this one may run can end, itself included as it is drawn."""
+        if not any(step.kind == "subflow" for step in definition.steps):
+            return {}
+        return can_end({**self.published, definition.workflow: definition}, of=[definition.workflow])
 
 
 def check_workflow(document: Any, *, most: int = MOST_MARKINGS, progress: Progress | None = None) -> GateResult:
@@ -35,12 +64,12 @@ def check_workflow(document: Any, *, most: int = MOST_MARKINGS, progress: Progre
     In five parts: the document and what it names; guards against the forms; structure; soundness, up to `most`
     markings; whether somebody can answer each approval.
     """
-    policies = documents_of_policies()
+    world = _World()
     return gate.check(
         document,
-        policies=policies,
-        beyond=lambda drawn, definition: _beyond_the_engine(drawn, definition, policies),
-        children=_outcomes_of_children,
+        policies=world.policies,
+        beyond=world.problems,
+        children=world.outcomes,
         most=most,
         progress=progress,
     )
@@ -63,6 +92,7 @@ def publish_workflow(workflow: Workflow, *, actor: User | None, of_history: bool
     BrokenDocument with the problems per step; Conflict without a draft, while the check is not finished and while the
     signature is missing.
     """
+    lock_publishing()
     draft = lock_draft(workflow)
     if draft is None:
         raise Conflict("There is no draft to publish.")
@@ -89,29 +119,6 @@ def documents_of_policies() -> dict[str, Document]:
     return {key: version.document for key, version in current_policies().items()}
 
 
-def _outcomes_of_children(definition: Definition) -> Outcomes:
-    """By what the workflows that this one may run can end, itself included as it is drawn."""
-    if not any(step.kind == "subflow" for step in definition.steps):
-        return {}
-    return can_end(_with_children(definition), of=[definition.workflow])
-
-
-def _with_children(definition: Definition) -> dict[str, Definition]:
-    """The workflow as it is drawn, and every published one that it could run."""
-    runs_others = any(step.kind == "subflow" for step in definition.steps)
-    return {**(published_definitions() if runs_others else {}), definition.workflow: definition}
-
-
-def _beyond_the_engine(
-    document: Document, definition: Definition, policies: Mapping[str, Document]
-) -> Iterator[Problem]:
-    yield from unknown_references(document)
-    yield from _policies(document)
-    yield from _guards(document, definition)
-    yield from unanswerable(document, policies)
-    yield from nested_keys(definition, _with_children(definition))
-
-
 def _policies(document: Document) -> Iterator[Problem]:
     for index, step in enumerate(document["steps"]):
         for place, messages in check_policy(step["policy"]).items() if "policy" in step else ():
@@ -120,17 +127,3 @@ def _policies(document: Document) -> Iterator[Problem]:
                 yield Problem(
                     code="approval_policy", message=text, step=step["id"], path=f"steps/{index}/policy/{place}"
                 )
-
-
-def _guards(document: Document, definition: Definition) -> Iterator[Problem]:
-    shapes = shapes_for(definition.workflow, writes=extra_fields(document))
-    yield from same_name_other_type(document, shapes)
-    for found in expressions_of(definition):
-        for problem in check_types(found.source, shapes, boolean=found.is_condition, instance=found.in_instance):
-            yield Problem(
-                code=problem.code,
-                message=f"{found.where}: {problem.message}",
-                step=found.step,
-                transition=found.transition,
-                path=found.path,
-            )

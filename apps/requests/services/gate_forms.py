@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from apps.requests.forms import Form
-from apps.requests.models import CatalogItem, FormVersion
+from apps.requests.models import FormVersion, SelectionRule
 from apps.workflows.engine.guard_types import ANYTHING, FieldShape, Shape, said
 from apps.workflows.engine.problems import Problem
 
@@ -16,58 +16,86 @@ Fields = Mapping[str, FieldShape]
 NO_FIELDS: Fields = MappingProxyType({})
 
 
-def shapes_for(workflow_key: str, *, writes: Fields = NO_FIELDS) -> tuple[Shape, ...]:
-    """A shape per active item whose rules may select the workflow, named by the item's slug, in order of slug.
+class Forms:
+    """The newest version of every form, each read once; `instead` are documents that stand for their key's newest."""
 
-    It holds the newest version of the item's form, and the fields that the document writes (`extra_fields`) where the
-    form has none of that name. Empty if no item selects the workflow: then nothing is known of `request.data`.
+    def __init__(self, instead: Mapping[str, Document] = MappingProxyType({})) -> None:
+        self._known = {key: _fields_of(document) for key, document in instead.items()}
+        self._looked_up = set(instead)
+
+    def fields(self, keys: Iterable[str]) -> dict[str, Fields]:
+        """By the key of each form that exists: the names that guards see of it."""
+        wanted = set(keys)
+        if missing := wanted - self._looked_up:
+            rows = FormVersion.objects.filter(key__in=missing).order_by("key", "n")
+            newest = {row.key: row.document for row in rows}
+            self._known |= {key: _fields_of(document) for key, document in newest.items()}
+            self._looked_up |= missing
+        return {key: self._known[key] for key in sorted(wanted & self._known.keys())}
+
+
+def shapes_for(workflow_key: str, *, roots: Mapping[str, Fields] | None = None, forms: Forms) -> tuple[Shape, ...]:
+    """A shape per active item whose rules may lead to the workflow, named by the item's slug, in order of slug.
+
+    `roots`: the workflows in whose runs it takes place, itself or one that calls it, each with the fields that all
+    workflows of such a run write to the request; only itself by default. A shape holds the newest version of the
+    item's form, and those fields where the form has none of that name. Empty if no item selects any: then nothing is
+    known of `request.data`.
     """
-    chosen = CatalogItem.objects.filter(active=True, rules__workflow__key=workflow_key)
-    items = list(chosen.order_by("slug").distinct())
-    forms = _newest_forms({item.form_key for item in items})
-    return tuple(Shape(name=item.slug, fields={**writes, **forms.get(item.form_key, NO_FIELDS)}) for item in items)
+    written = {workflow_key: NO_FIELDS} if roots is None else roots
+    rules = SelectionRule.objects.filter(item__active=True, workflow__key__in=written)
+    found = sorted(set(rules.values_list("item__slug", "item__form_key", "workflow__key")))
+    fields = forms.fields(form_key for _, form_key, _ in found)
+    return tuple(
+        Shape(
+            name=slug if root == workflow_key else f"{slug} by way of {root!r}",
+            fields={**written[root], **fields.get(form_key, NO_FIELDS)},
+        )
+        for slug, form_key, root in found
+    )
 
 
-def form_for(key: str) -> Shape | None:
+def form_for(key: str, forms: Forms) -> Shape | None:
     """The shape of a task's form, the newest version of the key; None if there is no such form."""
-    fields = _newest_forms({key}).get(key)
+    fields = forms.fields({key}).get(key)
     return None if fields is None else Shape(name=key, fields=fields)
 
 
-def extra_fields(document: Document) -> dict[str, FieldShape]:
-    """The fields of `request.data` that the document itself writes, of any type and never certain to be there.
+def extra_fields(steps: Iterable[Document], forms: Forms) -> dict[str, FieldShape]:
+    """The fields of `request.data` that steps write by themselves, of any type and never certain to be there.
 
-    They are those of `set_fields`, of messages (`into`), of the forms of its tasks and of what child runs give back.
+    They are those of `set_fields`, of messages (`into`), of the forms of tasks and of what child runs give back.
     """
-    forms = _forms_of_tasks(document)
-    names = [name for step in document["steps"] for name in (*_written_by(step), *forms.get(step.get("form"), ()))]
+    steps = list(steps)
+    asked = _forms_of_tasks(steps, forms)
+    names = [name for step in steps for name in (*_written_by(step), *asked.get(step.get("form", ""), ()))]
     return dict.fromkeys(names, FieldShape())
 
 
-def same_name_other_type(document: Document, shapes: Iterable[Shape]) -> tuple[Problem, ...]:
+def same_name_other_type(steps: Iterable[Document], shapes: Iterable[Shape], forms: Forms) -> tuple[Problem, ...]:
     """Fields that a task's form or a message writes although an item's form, or an earlier task's, has them otherwise.
 
     A message's payload has no known type, so it needs a field of its own.
     """
-    forms = _forms_of_tasks(document)
+    steps = list(steps)
+    asked = _forms_of_tasks(steps, forms)
     known = list(shapes)
     problems: list[Problem] = []
-    for step in document["steps"]:
-        if step.get("form") in forms:
-            form = Shape(name=step["form"], fields=forms[step["form"]])
+    for step in steps:
+        if step.get("form") in asked:
+            form = Shape(name=step["form"], fields=asked[step["form"]])
             problems += _disputes(step, form, known)
             known.append(form)
         problems += _overwritten(step, known)
     return tuple(dict.fromkeys(problems))
 
 
-def _forms_of_tasks(document: Document) -> dict[str, Fields]:
-    return _newest_forms({step["form"] for step in document["steps"] if step.get("form")})
+def _forms_of_tasks(steps: Iterable[Document], forms: Forms) -> dict[str, Fields]:
+    return forms.fields(step["form"] for step in steps if step.get("form"))
 
 
-def _newest_forms(keys: Iterable[str]) -> dict[str, Fields]:
-    rows = FormVersion.objects.filter(key__in=keys).order_by("key", "n")
-    return {row.key: Form.from_document(row.document).guard_fields() for row in rows}
+def _fields_of(document: Document) -> Fields:
+    return Form.from_document(document).guard_fields()
 
 
 def _written_by(step: Document) -> Iterator[str]:

@@ -8,12 +8,21 @@ from django.db.models import Max
 from apps.accounts.models import User
 from apps.core import clock
 from apps.core.errors import BrokenDocument, Conflict
+from apps.core.locks import advisory_lock
 from apps.outbox.publish import SYSTEM, NewEvent, lock_streams, publish
 from apps.workflows.engine.document import document_hash
 from apps.workflows.engine.gate import GateResult
 from apps.workflows.engine.problems import by_place
 from apps.workflows.enums import VersionStatus, WorkflowEvent
 from apps.workflows.models import Workflow, WorkflowVersion
+
+
+def lock_publishing() -> None:
+    """Until the transaction ends nobody else publishes a workflow or what workflows use: the gate's answer stays true.
+
+    Taken before the workflow's stream is locked, so that nobody who holds it waits for somebody who waits for that.
+    """
+    advisory_lock("workflows.publishing")
 
 
 @transaction.atomic
