@@ -1,4 +1,4 @@
-"""What the gate costs: `python -m tests.benchmarks.soundness`.
+"""What the gate and the planner cost: `python -m tests.benchmarks.soundness`.
 
 Every figure stands beside the floor of the same run: the time of a walk through a plain Python dictionary of as many
 markings (for planning: of one copy of a marking as JSON), so that a slow machine does not look like a slow gate.
@@ -68,6 +68,10 @@ def loop() -> dict[str, Any]:
     )
 
 
+def row_of_instances(count: int) -> dict[str, Any]:
+    return document([task("each", count=count)], [arrow("start", "each"), arrow("each", "paid")])
+
+
 def seconds(act: Callable[[], object]) -> float:
     begun = perf_counter()
     act()
@@ -130,6 +134,24 @@ def looping() -> None:
     )
 
 
+def answering() -> None:
+    """Every instance of a step answered, one after the other: the mean of a trigger must not grow as they do."""
+    means = {}
+    for count in (100, 1_000):
+        definition = compile_document(row_of_instances(count))
+        marking = started(definition, {})
+        (visit,) = marking.open_visits()
+        begun = perf_counter()
+        for index in range(count):
+            answer = triggers.Complete(visit=visit.id, outcome="done", instance=index)
+            marking = plan(definition, marking, answer, {}, NOW).marking
+        means[count] = (perf_counter() - begun) / count
+    print(
+        f"an answer among 100 instances {means[100] * 1000:.3f} ms, among 1,000 {means[1_000] * 1000:.3f}, "
+        f"ratio {means[1_000] / means[100]:.1f} (wanted: under 10, one look at each)"
+    )
+
+
 def main() -> None:
     print(f"{'explored':<44} {'steps':>5} {'markings':>9} {'verified':>9} {'seconds':>9} {'wanted <':>8} {'floors':>8}")
     explored("eight parallel branches of three", parallel(branches=8, deep=3), wanted=2)
@@ -137,6 +159,7 @@ def main() -> None:
     explored("eight branches crossed by cancels", parallel(branches=8, deep=5, crossed=True), wanted=60)
     planning()
     looping()
+    answering()
 
 
 if __name__ == "__main__":

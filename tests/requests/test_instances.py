@@ -275,17 +275,6 @@ def test_more_than_a_hundred_instances_that_end_by_themselves_are_no_loop(world)
     assert (fresh(request).status, Incident.objects.count()) == ("completed", 0)
 
 
-def test_an_instance_more_costs_its_own_rows_and_no_savepoint(world):
-    def cost(number: int, key: str) -> list[str]:
-        document = line_document(key, {**EACH, "id": "ask"}, {**EACH, "count": number})
-        task = open_tasks(submit(world, document))[0]
-        return statements(lambda: complete_task(task, actor=world.worker))
-
-    cost(1, "warm")
-    one, three, five = (len(cost(number, f"each{number}")) for number in (1, 3, 5))
-    assert (one, three, five) == (12, 16, 20)  # for each more: who gets it, and its row
-
-
 @pytest.mark.parametrize("count", [1, 3])
 def test_automatic_steps_on_the_way_cost_no_statement_of_their_own(world, count):
     say = [{"id": f"c{n}", "kind": "choice", "name": "Which?"} for n in range(count)]
@@ -298,3 +287,28 @@ def test_automatic_steps_on_the_way_cost_no_statement_of_their_own(world, count)
     task = open_tasks(request)[0]
     taken = statements(lambda: complete_task(task, actor=world.worker))
     assert len(taken) == 13, "\n".join(taken)
+
+
+WAIT: Json = {"id": "each", "kind": "wait", "name": "Each", "for": {"seconds": 60}}
+WEBHOOK: Json = {
+    "id": "each",
+    "kind": "action",
+    "name": "Each",
+    "action": "webhook",
+    "with": {"url": "https://example.org/in"},
+}
+
+
+@pytest.mark.parametrize(
+    ("step", "wanted"),
+    [(EACH, 12), ({**EACH, "assign": {"role": "fulfiller"}}, 15), (WAIT, 11), (WEBHOOK, 11)],
+    ids=["team", "nobody", "wait", "webhook"],
+)
+def test_a_hundred_instances_open_in_as_many_statements_as_one(world, step, wanted):
+    def cost(count: int, key: str) -> int:
+        request = submit(world, line_document(key, {**EACH, "id": "first"}, {**step, "count": count}))
+        (task,) = open_tasks(request)
+        return len(statements(lambda: complete_task(task, actor=world.worker)))
+
+    cost(1, "warm")
+    assert [cost(count, f"of-{count}") for count in (1, 10, 100)] == [wanted] * 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -42,19 +42,23 @@ def run_action(write: Write, run: Passage, effect: effects.RunAction) -> None:
         write.triggers.append((run, ActionDone(visit=effect.visit, instance=effect.instance)))
 
 
-def note_call(write: Write, run: Passage, effect: effects.RunAction) -> None:
-    """Writes an action down that reaches beyond the request; the event that tells of it lets it be carried out."""
-    call = ActionCall.objects.create(
-        stream=write.request.stream,
-        run=run.run,
-        visit=effect.visit,
-        instance=effect.instance,
-        step=effect.step,
-        action=effect.action,
-        settings=dict(effect.settings),
-        opened_at=write.at,
-    )
-    _tell_due(write, call)
+def note_calls(write: Write, run: Passage, opened: Sequence[effects.RunAction]) -> None:
+    """Writes actions down that reach beyond the request; the events that tell of them let them be carried out."""
+    calls = [
+        ActionCall(
+            stream=write.request.stream,
+            run=run.run,
+            visit=effect.visit,
+            instance=effect.instance,
+            step=effect.step,
+            action=effect.action,
+            settings=dict(effect.settings),
+            opened_at=write.at,
+        )
+        for effect in opened
+    ]
+    for call in ActionCall.objects.bulk_create(calls):
+        _tell_due(write, call)
 
 
 def due_again(write: Write, timer: Timer) -> None:

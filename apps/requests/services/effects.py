@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import groupby
 from typing import Any
 
 from apps.core.errors import InvalidInput, Misconfigured
@@ -91,12 +92,15 @@ def _refused_output(write: Write, run: Passage, ended: ChildEnded, facts: Mappin
 
 
 def _open_all(write: Write) -> None:
-    """Work items refer to their visits, so the visits are written first."""
+    """Work items refer to their visits, so the visits are written first. Those of one sort that follow each other are
+    opened together.
+    """
     for run in write.passages:
         run.save_visits()
     waiting, write.openings = write.openings, []
-    for run, effect in waiting:
-        OPENINGS[type(effect)](write, run, effect)
+    for (_, sort), group in groupby(waiting, key=lambda one: (id(one[0]), type(one[1]))):
+        together = list(group)
+        OPENINGS[sort](write, together[0][0], [effect for _, effect in together])
 
 
 def _tell(write: Write, run: Passage, entry: TraceEntry) -> None:
@@ -168,18 +172,26 @@ def _raise_incident(write: Write, run: Passage, effect: effects.RaiseIncident) -
     write.events += open_incident(write.request.stream, kind="workflow", key=key, detail=detail, at=write.at)
 
 
+def _one_by_one(open_one: Callable[[Write, Passage, Any], None]) -> Callable[[Write, Passage, list[Any]], None]:
+    def open_each(write: Write, run: Passage, opened: list[Any]) -> None:
+        for effect in opened:
+            open_one(write, run, effect)
+
+    return open_each
+
+
 _ENDS = {
     "completed": (lambda request, **when: request.complete(**when), RequestEvent.COMPLETED),
     "rejected": (lambda request, **when: request.reject(**when), RequestEvent.REJECTED),
     "cancelled": (lambda request, **when: request.cancel(**when), RequestEvent.CANCELLED),
 }
-OPENINGS: Mapping[type, Callable[[Write, Passage, Any], None]] = {
-    effects.OpenTask: openings.open_task,
-    effects.OpenApproval: openings.open_approval,
-    effects.OpenTimer: openings.open_timer,
-    effects.StartChild: children.start_child,
-    effects.AskKey: keys.ask_key,
-    effects.RunAction: actions.note_call,
+OPENINGS: Mapping[type, Callable[[Write, Passage, list[Any]], None]] = {
+    effects.OpenTask: openings.open_tasks,
+    effects.OpenApproval: _one_by_one(openings.open_approval),
+    effects.OpenTimer: openings.open_timers,
+    effects.StartChild: _one_by_one(children.start_child),
+    effects.AskKey: _one_by_one(keys.ask_key),
+    effects.RunAction: actions.note_calls,
 }
 WITHDRAWALS: Mapping[type, tuple[type, Callable[[Write, Passage, Any], None]]] = {
     effects.WithdrawTask: (effects.OpenTask, openings.withdraw_task),

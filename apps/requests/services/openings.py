@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -30,30 +30,51 @@ from apps.workflows.selectors import definition_of
 from apps.workflows.services.running import Passage
 
 
-def open_task(write: Write, run: Passage, effect: effects.OpenTask) -> None:
-    step = run.definition.step(effect.step)
-    assigned = _assignment(write, step, seen_at(write, run, visit=effect.visit, instance=effect.instance))
-    task = Task.objects.create(
+def open_tasks(write: Write, run: Passage, opened: Sequence[effects.OpenTask]) -> None:
+    """Opens tasks, one row each, in one statement. Whom a step's tasks are for is looked up once, unless an expression
+    says it for each instance.
+    """
+    tasks = [_new_task(write, run, effect, assigned) for effect, assigned in _assignments(write, run, opened)]
+    for effect, task in zip(opened, Task.objects.bulk_create(tasks), strict=True):
+        if effect.instance is None and run is write.run:
+            write.tasks[effect.visit] = task
+        _hand_to(write, task)
+        write.tell_by_itself(
+            WorkflowEvent.TASK_OPENED,
+            step=effect.step,
+            visit=effect.visit,
+            task=task.pk,
+            assignee=task.assignee_id,
+            group=task.group_id,
+            team=task.team_id,
+        )
+
+
+def _new_task(write: Write, run: Passage, effect: effects.OpenTask, assigned: Mapping[str, Any]) -> Task:
+    return Task(
         stream=write.request.stream,
         visit=_row(run, effect.visit),
         instance=effect.instance,
         item=effect.item,
-        name=step.name,
+        name=run.definition.step(effect.step).name,
         opened_at=write.at,
         **assigned,
     )
-    if effect.instance is None and run is write.run:
-        write.tasks[effect.visit] = task
-    _hand_to(write, task)
-    write.tell_by_itself(
-        WorkflowEvent.TASK_OPENED,
-        step=effect.step,
-        visit=effect.visit,
-        task=task.pk,
-        assignee=task.assignee_id,
-        group=task.group_id,
-        team=task.team_id,
-    )
+
+
+def _assignments(
+    write: Write, run: Passage, opened: Sequence[effects.OpenTask]
+) -> Iterator[tuple[effects.OpenTask, dict[str, Any]]]:
+    known: dict[str, dict[str, Any]] = {}
+    for effect in opened:
+        step = run.definition.step(effect.step)
+        if "cel" in step.settings.get("assign", {}):
+            seen = seen_at(write, run, visit=effect.visit, instance=effect.instance)
+            yield effect, _assignment(write, step, seen)
+            continue
+        if step.id not in known:
+            known[step.id] = _assignment(write, step, {})
+        yield effect, known[step.id]
 
 
 def _row(run: Passage, visit: int) -> StepVisit:
@@ -172,9 +193,14 @@ def _inline_policy(version_id: int, step_id: str) -> Policy:
     return parse_policy(definition_of(version_id).step(step_id).settings["policy"])
 
 
-def open_timer(write: Write, run: Passage, effect: effects.OpenTimer) -> None:
+def open_timers(write: Write, run: Passage, opened: Sequence[effects.OpenTimer]) -> None:
+    """Opens timers, one row each, in one statement."""
+    Timer.objects.bulk_create(_new_timer(write, run, effect) for effect in opened)
+
+
+def _new_timer(write: Write, run: Passage, effect: effects.OpenTimer) -> Timer:
     due_at = _due_at(write, effect)
-    Timer.objects.create(
+    return Timer(
         stream=write.request.stream,
         run=run.run,
         visit=effect.visit,

@@ -94,7 +94,10 @@ class Position:
 
 @dataclass(kw_only=True)
 class Board:
-    """Tokens by id, and what the plan has done so far. A verb takes spots as values and gives new ones."""
+    """Tokens by id, and what the plan has done so far. A verb takes spots as values and gives new ones.
+
+    `opening` is the visit whose instances are being opened just now.
+    """
 
     definition: Definition
     kinds: Mapping[str, Kind]
@@ -109,6 +112,7 @@ class Board:
     effects: list[Effect] = field(default_factory=list)
     trace: list[TraceEntry] = field(default_factory=list)
     moves: int = 0
+    opening: int | None = None
 
     @classmethod
     def lay_out(
@@ -192,6 +196,12 @@ class Board:
         """The spot as it stands now, or None if its visit is over."""
         return self.find(spot.visit.id, spot.instance)
 
+    def still_open(self, spot: Spot) -> Spot:
+        """The spot as it stands now, where its visit cannot be over."""
+        now = self.still(spot)
+        assert now is not None
+        return now
+
     def by_age(self) -> list[Spot]:
         """Every open visit, oldest first; of one with instances each instance, in order."""
         visits = sorted(
@@ -263,9 +273,8 @@ class Board:
         """The visit's instance that the spot means (where it means none, the visit itself) with other values."""
         if spot.part is None:
             return self.change(spot, **changes)
-        changed = replace(spot.part, **changes)
-        parts = tuple(changed if one.index == changed.index else one for one in spot.visit.instances or ())
-        return self.change(spot, instances=parts)
+        index, parts = spot.part.index, spot.visit.instances or ()
+        return self.change(spot, instances=(*parts[:index], replace(spot.part, **changes), *parts[index + 1 :]))
 
     def change_token(self, token: Token, **changes: Any) -> Token:
         """The token with other values."""

@@ -47,7 +47,8 @@ def complete(board: Board, kind: Working, spot: Spot, outcome: str) -> None:
     spot = board.change_part(spot, status=InstanceStatus.DONE, outcome=outcome, incident=False)
     board.tell(TraceKind.INSTANCE_ENDED, spot, outcome=outcome)
     spot = board.change(spot.whole(), incident=False)
-    board.attempt(spot, lambda: _go_on(board, kind, spot))
+    if board.opening != spot.visit.id:
+        board.attempt(spot, lambda: _go_on(board, kind, spot))
 
 
 def retry(board: Board, kind: Working, spot: Spot) -> None:
@@ -119,28 +120,41 @@ def _counted(value: Any) -> list[Any] | None:
 
 def _go_on(board: Board, kind: Working, spot: Spot) -> None:
     now = _open_waiting(board, kind, spot)
-    if now is None:
-        return
     if not now.visit.left:
         _end_if_done(board, kind, now)
     elif _all_over(now):
         board.take(now.token)
 
 
-def _open_waiting(board: Board, kind: Working, spot: Spot) -> Spot | None:
-    """Opens what waits: all of it, or the next of a sequence if none is being worked on.
+def _open_waiting(board: Board, kind: Working, spot: Spot) -> Spot:
+    """Opens what waits: all of it, or the next of a sequence if none is being worked on. The visit as it is then.
 
-    The visit as it is then; None where instances that ended at once have ended the step.
+    What ends at once while others are opened moves nothing by itself: whether the step is done is asked afterwards.
     """
-    one_by_one = board.setting(spot, "mode") == "sequence"
-    for part in spot.visit.instances or ():
-        now = board.still(replace(spot, instance=part.index))
-        if now is None or now.part is None:
-            return None
-        live = any(one.status in LIVE for one in now.visit.instances or ())
-        if now.part.status is InstanceStatus.WAITING and not (one_by_one and live):
-            _open(board, kind, now)
-    return board.still(spot)
+    board.opening = spot.visit.id
+    try:
+        for index in _waiting(board, spot):
+            _open(board, kind, board.still_open(replace(spot, instance=index)))
+            if _one_by_one(board, spot) and _is_live(board.still_open(replace(spot, instance=index))):
+                break
+    finally:
+        board.opening = None
+    return board.still_open(spot)
+
+
+def _waiting(board: Board, spot: Spot) -> list[int]:
+    parts = spot.visit.instances or ()
+    if _one_by_one(board, spot) and any(part.status in LIVE for part in parts):
+        return []
+    return [part.index for part in parts if part.status is InstanceStatus.WAITING]
+
+
+def _one_by_one(board: Board, spot: Spot) -> bool:
+    return bool(board.setting(spot, "mode") == "sequence")
+
+
+def _is_live(spot: Spot) -> bool:
+    return spot.part is not None and spot.part.status in LIVE
 
 
 def _open(board: Board, kind: Working, spot: Spot) -> None:
@@ -176,13 +190,12 @@ def _end(board: Board, kind: Working, spot: Spot) -> None:
 
 
 def _withdraw_rest(board: Board, kind: Working, spot: Spot) -> Spot:
-    for part in spot.visit.instances or ():
-        if part.status not in OVER:
-            one = replace(spot, instance=part.index)
-            if part.status in LIVE and not part.incident:
-                kind.take_back(board, one)
-            spot = board.change_part(one, status=InstanceStatus.WITHDRAWN).whole()
-    return spot
+    parts = spot.visit.instances or ()
+    for part in parts:
+        if part.status in LIVE and not part.incident:
+            kind.take_back(board, replace(spot, instance=part.index))
+    withdrawn = (part if part.status in OVER else replace(part, status=InstanceStatus.WITHDRAWN) for part in parts)
+    return board.change(spot, instances=tuple(withdrawn))
 
 
 def _leave_rest(board: Board, kind: Working, spot: Spot) -> None:
