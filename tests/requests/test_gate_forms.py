@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from apps.core import clock
 from apps.requests.facts import pinned_facts
 from apps.requests.forms import Form
 from apps.requests.models import CatalogItem, FormVersion
@@ -17,7 +18,6 @@ from apps.workflows.engine.guard_types import (
     ANYTHING,
     DOUBLE,
     INT,
-    NUMBER,
     REQUEST,
     STRING,
     TIMESTAMP,
@@ -25,6 +25,7 @@ from apps.workflows.engine.guard_types import (
     Shape,
     check_types,
 )
+from apps.workflows.engine.guards import GuardFailed, evaluate
 from tests.engine.documents import arrow, document, task
 from tests.factories import approval_document, make_item, make_person, make_request, make_team, make_workflow
 
@@ -45,7 +46,7 @@ SHAPED = {
     "price": FieldShape(types=DOUBLE),
     "price_currency": FieldShape(types=STRING),
     "pieces": FieldShape(types=INT),
-    "length": FieldShape(types=NUMBER),
+    "length": FieldShape(types=DOUBLE),
     "start": FieldShape(types=TIMESTAMP),
     "size": FieldShape(types=STRING),
     "boss": FieldShape(types=STRING),
@@ -102,6 +103,52 @@ def test_the_values_of_a_form_have_the_types_it_announces():
     seen = announced.facts(stored, ZoneInfo("UTC"))
     assert set(seen) == set(SHAPED)
     assert [name for name, value in seen.items() if names[type(value)] not in SHAPED[name].types] == []
+
+
+@pytest.mark.parametrize(("integer", "given", "seen"), [(False, 10, 10.0), (False, 10.5, 10.5), (True, 10, 10)])
+def test_a_number_has_one_type_in_guards_whatever_is_entered(integer, given, seen):
+    number = Form.from_document(form({"name": "n", "type": "number", "integer": integer}))
+    facts = number.facts({"n": given}, ZoneInfo("UTC"))
+    assert (facts, type(facts["n"])) == ({"n": seen}, type(seen))
+
+
+COMPARED = ["n > {0}", "n >= {0}", "n == {0}", "n != {0}", "n in [{0}]"]
+COUNTED = ["n + {0} > {0}", "n * {0} == {0}", "n - {0} < {0}", "n / {0} > {0}"]
+
+
+@pytest.mark.parametrize("literal", ["3", "3.0", "3.5"])
+@pytest.mark.parametrize("template", [*COMPARED, *COUNTED])
+@pytest.mark.parametrize("integer", [False, True])
+def test_the_gate_is_as_strict_about_numbers_as_a_run(integer, template, literal):
+    """Numbers compare with any literal; arithmetic needs one of their own type."""
+    number = Form.from_document(form({"name": "n", "type": "number", "integer": integer}))
+    guard = template.replace("n ", "request.data.n ", 1).format(literal)
+    told = check_types(guard, [Shape(fields=number.guard_fields())], boolean=True)
+    values = (10,) if integer else (10, 10.5)
+    runs = []
+    for value in values:
+        facts = {"request": {"data": number.facts({"n": value}, ZoneInfo("UTC"))}}
+        try:
+            runs.append(isinstance(evaluate(guard, facts, clock.now()), bool))
+        except GuardFailed:
+            runs.append(False)
+    fits = template in COMPARED or integer == ("." not in literal)
+    assert (told == (), set(runs)) == (fits, {fits})
+
+
+def test_arithmetic_with_the_other_type_is_told_with_what_to_write():
+    number = Form.from_document(form({"name": "n", "type": "number"}))
+    (told,) = check_types("request.data.n * 2 > 3", [Shape(fields=number.guard_fields())])
+    assert told.message == (
+        "request.data.n is a double and 2 is an int: arithmetic needs one type. Write request.data.n * 2.0."
+    )
+
+
+@pytest.mark.parametrize(("computed", "stored"), [(10.0, 10), (10.5, 10.5), (7, 7)])
+def test_a_computed_number_is_stored_as_it_would_be_entered(computed, stored):
+    number = Form.from_document(form({"name": "n", "type": "number"}))
+    kept = number.accept_computed({"n": computed})["n"]
+    assert (kept, type(kept)) == (stored, type(stored))
 
 
 def test_each_active_item_that_may_select_the_workflow_has_its_shape(workflow):
@@ -162,7 +209,7 @@ def test_a_field_that_a_task_writes_as_another_type_is_a_problem_of_its_step(wor
     assert (problem.code, problem.step, problem.message) == (
         "other_type",
         "ask",
-        "Step 'ask': the form 'answers' writes 'size' as an int or a double, but in 'laptop' it is a string."
+        "Step 'ask': the form 'answers' writes 'size' as a double, but in 'laptop' it is a string."
         " Give it another name.",
     )
 

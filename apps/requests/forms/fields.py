@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from apps.accounts.models import User
 from apps.core.text import text_problem
-from apps.workflows.engine.guard_types import DOUBLE, INT, NUMBER, STRING, TIMESTAMP, Types
+from apps.workflows.engine.guard_types import DOUBLE, INT, STRING, TIMESTAMP, Types
 
 AMOUNT = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,2})?")
 LARGEST_NUMBER = 10**15
@@ -80,6 +80,8 @@ class TextField(Field):
 
 
 class NumberField(Field):
+    """10 or 10.5; in guards a double, whatever digits are entered, or an int where it is an `integer`."""
+
     kind = "number"
     known_settings = frozenset({"min", "max", "integer"})
 
@@ -98,8 +100,15 @@ class NumberField(Field):
         bounds = {"min": "minimum", "max": "maximum"}
         return {"type": kind} | {bounds[key]: self.settings[key] for key in bounds if key in self.settings}
 
+    def from_guard(self, value: Any) -> Any:
+        """A double without fraction is stored as it is entered: 10, not 10.0."""
+        return int(value) if isinstance(value, float) and value.is_integer() else value
+
+    def facts(self, value: Any, zone: ZoneInfo) -> dict[str, Any]:
+        return {self.name: int(value) if self.settings.get("integer") else float(value)}
+
     def guard_types(self) -> dict[str, Types]:
-        return {self.name: INT if self.settings.get("integer") else NUMBER}
+        return {self.name: INT if self.settings.get("integer") else DOUBLE}
 
 
 class MoneyField(Field):
