@@ -1,6 +1,7 @@
+"""The planner: the way through, guards that fail, the end, loops."""
+
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,14 +10,13 @@ from apps.core.errors import TransitionNotAllowed
 from apps.workflows.engine import effects, triggers
 from apps.workflows.engine.definition import Definition
 from apps.workflows.engine.document import compile_document
-from apps.workflows.engine.marking import Kept, Marking, Token, Visit
-from apps.workflows.engine.planner import Plan, TraceEntry, TraceKind, current_stage, open_steps, plan
+from apps.workflows.engine.marking import Marking, Token, Visit
+from apps.workflows.engine.planner import TraceEntry, TraceKind, current_stage, open_steps, plan
 from tests.engine.documents import (
     EXPENSES,
     FACTS,
     NOW,
     arrow,
-    choice,
     document,
     facts,
     join,
@@ -25,44 +25,7 @@ from tests.engine.documents import (
     task,
     wait,
 )
-
-
-class Run:
-    """A run that is stored as JSON between all steps."""
-
-    def __init__(self, source: dict[str, Any], given: dict[str, Any] | None = None, *, at: str | None = None) -> None:
-        self.definition: Definition = compile_document(source)
-        self.facts = given or FACTS
-        self.stored: dict[str, Any] = {}
-        self.plan = self.send(triggers.Start(at=at))
-
-    def send(self, trigger: triggers.Trigger) -> Plan:
-        self.plan = plan(self.definition, Marking.from_json(self.stored), trigger, self.facts, NOW)
-        self.stored = self.plan.marking.to_json()
-        return self.plan
-
-    @property
-    def visit(self) -> int:
-        (visit,) = self.plan.marking.open_visits()
-        return visit.id
-
-    @property
-    def at(self) -> list[str]:
-        return [token.step for token in self.plan.marking.tokens]
-
-    def told(self) -> list[tuple[str, str | None, str | None]]:
-        return [(entry.kind.value, entry.step, entry.outcome) for entry in self.plan.trace]
-
-    def complete(self, outcome: str) -> Plan:
-        return self.send(triggers.Complete(visit=self.visit, outcome=outcome))
-
-
-def assert_refused(run: Run, trigger: triggers.Trigger, message: str) -> None:
-    before = dict(run.stored)
-    with pytest.raises(TransitionNotAllowed, match=message):
-        run.send(trigger)
-    assert run.stored == before
-
+from tests.engine.runs import COMMENT, Run, assert_refused
 
 # the way through
 
@@ -134,137 +97,8 @@ def test_open_steps_and_the_stage_follow_the_tokens():
     assert current_stage(run.definition, run.plan.marking) is None
 
 
-# tasks
-
-BUTTONS = task(outcomes=[{"id": "ship", "by": {"role": "fulfiller"}, "comment": "required"}, {"id": "drop"}])
-SHIPPING = document([BUTTONS], [arrow("start", "work"), arrow("work", "no", outcome="drop"), arrow("work", "paid")])
-
-
-def test_an_outcome_takes_its_own_arrow_else_the_one_without_outcome():
-    run = Run(SHIPPING)
-    run.complete("ship")
-    assert run.plan.effects == (effects.Finish(outcome="completed"),)
-    run = Run(SHIPPING)
-    run.complete("drop")
-    assert run.plan.effects == (effects.Finish(outcome="rejected"),)
-
-
-def test_a_task_is_begun_when_somebody_takes_it_up_and_only_once():
-    run = Run(SHIPPING)
-    assert run.told() == [("passed", "start", None), ("opened", "work", None)]
-    run.send(triggers.Begin(visit=run.visit))
-    assert run.told() == [("begun", "work", None)]
-    run.send(triggers.Begin(visit=run.visit))
-    assert run.told() == [("ignored", "work", None)]
-    run.complete("ship")
-    assert run.told()[0] == ("ended", "work", "ship")
-
-
-def test_completing_a_task_begins_it():
-    run = Run(SHIPPING)
-    run.complete("drop")
-    assert run.told()[:2] == [("begun", "work", None), ("ended", "work", "drop")]
-
-
-def test_an_outcome_that_does_not_exist_is_refused_with_the_ones_that_do():
-    run = Run(SHIPPING)
-    trigger = triggers.Complete(visit=run.visit, outcome="done")
-    assert_refused(run, trigger, r"Step 'work' \(visit 3\) has no outcome 'done', only ship, drop")
-
-
-def test_a_persons_late_trigger_is_refused_and_changes_nothing():
-    run = Run(SHIPPING)
-    late = run.visit
-    run.complete("ship")
-    assert_refused(run, triggers.Complete(visit=late, outcome="ship"), "Visit 3 is not open")
-    assert_refused(run, triggers.Begin(visit=late), "Visit 3 is not open")
-    assert_refused(run, triggers.Retry(visit=late), "Visit 3 is not open")
-    assert_refused(run, triggers.Cancel(), "not open")
-    assert_refused(run, triggers.Start(), "already started")
-
-
-@pytest.mark.parametrize(
-    "trigger",
-    [triggers.TimerFired(visit=3), triggers.ActionDone(visit=3), triggers.ActionFailed(visit=3, reason="no")],
-)
-def test_a_machines_late_trigger_is_ignored_and_traced(trigger):
-    run = Run(SHIPPING)
-    run.complete("ship")
-    before = run.stored
-    run.send(trigger)
-    assert run.plan.trace == (TraceEntry(kind=TraceKind.IGNORED, visit=3),)
-    assert (run.stored, run.plan.effects) == (before, ())
-
-
-@pytest.mark.parametrize(
-    "trigger",
-    [
-        triggers.TimerFired(visit=3),
-        triggers.ActionDone(visit=3),
-        triggers.ActionFailed(visit=3, reason="no"),
-        triggers.Retry(visit=3),
-    ],
-)
-def test_a_trigger_that_the_step_cannot_take_is_refused(trigger):
-    assert_refused(Run(SHIPPING), trigger, "visit 3|Visit 3")
-
-
-# approvals
-
-
-@pytest.mark.parametrize("trigger", [triggers.Begin(visit=3), triggers.Complete(visit=3, outcome="expired")])
-def test_an_approval_has_only_the_outcomes_of_its_policy(trigger):
-    assert_refused(Run(EXPENSES), trigger, r"Step 'review' \(visit 3\)")
-
-
-# actions
-
-COMMENT = {"id": "say", "kind": "action", "action": "comment", "with": {"text": "Hello"}}
-
-
-def test_an_action_that_fails_for_good_is_an_incident_and_retry_runs_it_again():
-    run = Run(single(COMMENT))
-    visit = run.visit
-    run.send(triggers.ActionFailed(visit=visit, reason="no answer"))
-    assert run.plan.effects == (effects.RaiseIncident(visit=visit, step="say", guard=None, reason="no answer"),)
-    run.send(triggers.ActionFailed(visit=visit, reason="no answer"))
-    assert (run.told(), run.plan.effects) == ([("ignored", "say", None)], ())
-    run.send(triggers.Retry(visit=visit))
-    assert run.plan.effects == (
-        effects.RunAction(visit=visit, step="say", action="comment", settings={"text": "Hello"}),
-    )
-    run.send(triggers.ActionDone(visit=visit))
-    assert run.plan.effects == (effects.Finish(outcome="completed"),)
-
-
-def test_an_action_that_fails_takes_its_arrow_if_it_has_one():
-    source = document([COMMENT], [arrow("start", "say"), arrow("say", "no", outcome="failed"), arrow("say", "paid")])
-    run = Run(source)
-    run.send(triggers.ActionFailed(visit=run.visit, reason="no answer"))
-    assert run.plan.effects == (effects.Finish(outcome="rejected"),)
-
-
-def set_fields(**fields: str) -> dict[str, Any]:
-    return {"id": "set", "kind": "action", "action": "set_fields", "with": {"fields": fields}}
-
-
-def test_fields_are_set_to_json_and_a_point_in_time_becomes_text():
-    run = Run(single(set_fields(at="now", list="[1, 2.5]", none="null", who="visit.step")))
-    (effect,) = run.plan.effects
-    assert effect.settings == {
-        "fields": {"at": "2026-11-23T10:00:00+00:00", "list": [1, 2.5], "none": None, "who": "set"}
-    }
-
-
-@pytest.mark.parametrize("expression", ["duration('1h')", "1.0 / 0.0", "b'x'", "1 / 0", "request.data.missing"])
-def test_a_field_that_cannot_be_computed_is_an_incident_before_anything_ran(expression):
-    run = Run(single(set_fields(x=expression)))
-    (effect,) = run.plan.effects
-    assert (effect.visit, effect.step, effect.guard) == (run.visit, "set", expression)
-    assert run.told()[1:] == [("opened", "set", None), ("incident", "set", None)]
-
-
 # guards that fail
+
 
 CHOOSING = document(
     [task(), {"id": "big", "kind": "choice"}],
@@ -307,101 +141,6 @@ def test_a_visit_in_incident_takes_nothing_from_people_but_can_be_cancelled():
     run.send(triggers.Cancel())
     assert run.plan.effects == (effects.Finish(outcome="cancelled"),)
     assert run.told() == [("finished", None, "cancelled")]
-
-
-# waits
-
-
-def test_each_sort_of_timer_is_asked_for_as_the_document_says():
-    tomorrow = NOW + timedelta(days=1)
-    table = [
-        ({"seconds": 60}, {"seconds": 60}),
-        ({"business_seconds": 28800, "calendar": "nl"}, {"business_seconds": 28800, "calendar": "nl"}),
-        ({"until": "request.data.due"}, {"until": tomorrow}),
-    ]
-    for spec, wanted in table:
-        run = Run(single(wait(**spec)), facts(due=tomorrow))
-        assert run.plan.effects == (effects.OpenTimer(visit=3, step="wait", **wanted),)
-        run.send(triggers.TimerFired(visit=3))
-        assert run.plan.effects == (effects.Finish(outcome="completed"),)
-
-
-def test_a_wait_until_something_that_is_no_time_is_an_incident_and_retry_opens_the_timer():
-    run = Run(single(wait(until="request.data.due")), facts(due="soon"))
-    assert [type(effect) for effect in run.plan.effects] == [effects.RaiseIncident]
-    run.facts = facts(due=datetime(2027, 1, 1, tzinfo=UTC))
-    run.send(triggers.Retry(visit=3))
-    assert run.plan.effects == (effects.OpenTimer(visit=3, step="wait", until=datetime(2027, 1, 1, tzinfo=UTC)),)
-    assert run.told() == [("begun", "wait", None)]
-
-
-def test_a_message_wait_has_no_timer():
-    assert_refused(Run(single(wait(message="paid"))), triggers.TimerFired(visit=3), "has no timer")
-
-
-def test_a_message_with_another_name_or_key_wakes_nobody_and_is_lost():
-    run = Run(single(wait(message="paid", key="request.number")))
-    for name, key in [("paid", "SR-2"), ("sent", "SR-1")]:
-        run.send(triggers.Message(name=name, key=key))
-        assert run.plan.trace == (TraceEntry(kind=TraceKind.LOST),)
-    run.send(triggers.Message(name="paid", key="SR-1"))
-    assert run.plan.effects == (effects.Finish(outcome="completed"),)
-
-
-def test_the_key_of_a_message_is_that_of_the_moment_the_wait_opened():
-    run = Run(single(wait(message="paid", key="request.data.order")), facts(order=7))
-    run.facts = facts(order=8)
-    run.send(triggers.Message(name="paid", key="8"))
-    assert run.at == ["wait"]
-    run.send(triggers.Message(name="paid", key="7"))
-    assert run.at == []
-
-
-@pytest.mark.parametrize("key", ["true", "1.5", "[1]", "request.data.missing"])
-def test_a_key_that_is_no_text_and_no_number_is_an_incident(key):
-    (effect,) = Run(single(wait(message="paid", key=key))).plan.effects
-    assert isinstance(effect, effects.RaiseIncident)
-
-
-def keeping(**spec: Any) -> dict[str, Any]:
-    return document(
-        [task(), wait("first", message="paid", **spec), wait("second", message="paid", **spec)],
-        [arrow("start", "work"), arrow("work", "first"), arrow("first", "second"), arrow("second", "paid")],
-    )
-
-
-def test_an_early_message_is_kept_where_a_wait_says_so_and_is_used_once():
-    run = Run(keeping(keep=True))
-    run.send(triggers.Message(name="paid"))
-    assert run.plan.trace == (TraceEntry(kind=TraceKind.KEPT),)
-    assert run.plan.marking.kept == (Kept(name="paid", key=""),)
-    run.complete("done")
-    assert run.at == ["second"]
-    assert run.plan.marking.kept == ()
-    assert run.plan.effects == (effects.AwaitMessage(visit=run.visit, step="second", name="paid", key=""),)
-
-
-def test_an_early_message_is_lost_where_no_wait_keeps_it():
-    run = Run(keeping())
-    run.send(triggers.Message(name="paid"))
-    assert run.plan.trace == (TraceEntry(kind=TraceKind.LOST),)
-    run.complete("done")
-    assert run.at == ["first"]
-
-
-def test_two_early_messages_open_two_waits():
-    run = Run(keeping(keep=True))
-    run.send(triggers.Message(name="paid"))
-    run.send(triggers.Message(name="paid"))
-    run.complete("done")
-    assert run.plan.effects == (effects.Finish(outcome="completed"),)
-
-
-def test_a_message_after_the_end_is_lost():
-    run = Run(keeping(keep=True))
-    run.send(triggers.Cancel())
-    run.send(triggers.Message(name="paid"))
-    assert run.plan.trace == (TraceEntry(kind=TraceKind.LOST),)
 
 
 # the end
@@ -548,19 +287,3 @@ def test_a_run_that_has_not_started_ends_by_nothing(trigger):
 def test_a_run_that_has_not_started_takes_nothing_from_people(trigger):
     with pytest.raises(TransitionNotAllowed):
         plan(compile_document(EXPENSES), Marking.empty(), trigger, FACTS, NOW)
-
-
-def test_a_guard_behind_a_message_sees_what_the_message_brought():
-    source = document(
-        [wait("answer", message="said", into="answer"), choice("which")],
-        [
-            arrow("start", "answer"),
-            arrow("answer", "which"),
-            arrow("which", "paid", when="request.data.answer == 'yes'"),
-            arrow("which", "no", otherwise=True),
-        ],
-    )
-    run = Run(source)
-    run.send(triggers.Message(name="said", payload="yes"))
-    fields = effects.SetFields(visit=3, step="answer", fields={"answer": "yes"})
-    assert run.plan.effects == (fields, effects.Finish(outcome="completed"))
