@@ -24,6 +24,7 @@ STATUS: Mapping[type[errors.DomainError], int] = {
     errors.NotVisible: 404,
     errors.Conflict: 409,
     errors.PreconditionFailed: 412,
+    errors.PreconditionRequired: 428,
     errors.IdempotencyKeyReused: 422,
     errors.Misconfigured: 409,
 }

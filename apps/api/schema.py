@@ -28,7 +28,7 @@ KEY = OpenApiParameter(
     description="The same key and body give the same answer and one effect, for 24 hours.",
 )
 IF_MATCH = OpenApiParameter(
-    "If-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description="Only if the request still has this `ETag`."
+    "If-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description="Only if what is changed still has this `ETag`."
 )
 PAGING = {
     "cursor": {"type": "string", "description": "From `next` or `previous` of another page."},
@@ -69,13 +69,19 @@ def writes(
     status: int = 200,
     conditional: bool = False,
     keyed: bool = True,
+    replaces: bool = False,
 ) -> Callable[..., Any]:
-    """Describes a POST or PATCH; `conditional` ones take `If-Match`, `keyed` ones an `Idempotency-Key`."""
+    """Describes a POST or PATCH; `conditional` ones take `If-Match`, `keyed` ones an `Idempotency-Key`.
+
+    One that `replaces` what is there demands `If-Match` then (428) and answers 200, and 201 where there was nothing.
+    """
+    answers = (200, 201) if replaces else (status,)
+    refusals = (*WRITE_ERRORS, 428) if replaces else WRITE_ERRORS
     return extend_schema(
         summary=summary,
-        parameters=[*([KEY] if keyed else []), *([IF_MATCH] if conditional else [])],
+        parameters=[*([KEY] if keyed else []), *([IF_MATCH] if conditional or replaces else [])],
         request={"application/json": dict(body)} if body else None,
-        responses={status: answer, **_problems(WRITE_ERRORS)},
+        responses={**dict.fromkeys(answers, answer), **_problems(refusals)},
     )
 
 

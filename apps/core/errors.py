@@ -86,6 +86,12 @@ class PreconditionFailed(DomainError):
     code = "precondition_failed"
 
 
+class PreconditionRequired(DomainError):
+    """A condition is missing."""
+
+    code = "precondition_required"
+
+
 class IdempotencyKeyReused(DomainError):
     """This idempotency key was used before with another body."""
 

@@ -13,6 +13,7 @@ from apps.core import errors
 STATUSES: dict[type[errors.DomainError], int] = {
     errors.InvalidInput: 400,
     errors.BrokenDocument: 400,
+    errors.WouldBreak: 400,
     errors.NotPermitted: 403,
     errors.NotVisible: 404,
     errors.Conflict: 409,
@@ -20,6 +21,7 @@ STATUSES: dict[type[errors.DomainError], int] = {
     errors.AlreadyDecided: 409,
     errors.AlreadyClaimed: 409,
     errors.PreconditionFailed: 412,
+    errors.PreconditionRequired: 428,
     errors.IdempotencyKeyReused: 422,
     errors.Misconfigured: 409,
 }

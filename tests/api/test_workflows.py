@@ -113,11 +113,32 @@ def test_what_was_exported_is_imported_elsewhere(ada: Client) -> None:
     ]
 
 
-def test_an_import_replaces_the_draft_and_leaves_versions_alone(ada: Client, drawn: Workflow) -> None:
+def test_an_import_replaces_the_draft_it_names_and_leaves_versions_alone(ada: Client, drawn: Workflow) -> None:
     before = drawn.versions.get(n=1).hash
-    answer = ada.api("post", "/workflows/import/", {"document": {**SECOND, "name": "Other"}})
-    assert (answer.json()["document"]["name"], drawn.versions.count()) == ("Other", 2)
+    tag = {"If-Match": ada.api("get", DRAFT)["ETag"]}
+    answer = ada.api("post", "/workflows/import/", {"document": {**SECOND, "name": "Other"}}, **tag)
+    assert (answer.status_code, answer.json()["document"]["name"], drawn.versions.count()) == (200, "Other", 2)
     assert (drawn.versions.get(n=1).hash, Workflow.objects.get().name) == (before, "Drawn")
+
+
+@pytest.mark.parametrize(
+    ("tag", "refusal"), [({}, (428, "precondition_required")), ({"If-Match": '"stale"'}, (412, "precondition_failed"))]
+)
+def test_an_import_writes_over_no_draft_that_it_does_not_name(
+    ada: Client, drawn: Workflow, tag: dict[str, str], refusal: tuple[int, str]
+) -> None:
+    before = everything()
+    answer = ada.api("post", "/workflows/import/", {"document": {**SECOND, "name": "Other"}}, **tag)
+    assert (refused(answer), everything()) == (refusal, before)
+
+
+@pytest.mark.parametrize("there", ["no workflow", "a workflow without a draft"])
+def test_an_import_makes_a_new_draft_only_if_no_other_is_named(ada: Client, there: str) -> None:
+    if there != "no workflow":
+        create_workflow("drawn", name="Drawn")
+    answer = ada.api("post", "/workflows/import/", {"document": FIRST}, **{"If-Match": "*"})
+    assert (refused(answer), WorkflowVersion.objects.count()) == ((412, "precondition_failed"), 0)
+    assert ada.api("post", "/workflows/import/", {"document": FIRST}).status_code == 201
 
 
 def test_a_repeat_of_publishing_under_its_key_publishes_once(ada: Client, drawn: Workflow) -> None:
@@ -134,7 +155,8 @@ def test_a_list_costs_the_same_with_one_row_and_with_three(
     with django_assert_num_queries(count):
         ada.api("get", path)
     for name in ("One", "Two"):
-        ada.api("post", "/workflows/import/", {"document": {**FIRST, "name": name}})
+        tag = {"If-Match": "*"} if drawn.versions.filter(status="draft").exists() else {}
+        ada.api("post", "/workflows/import/", {"document": {**FIRST, "name": name}}, **tag)
         ada.api("post", f"{DRAFT}publish/")
         create_workflow(name, name=name)
     with django_assert_num_queries(count):
@@ -180,7 +202,7 @@ def test_a_draft_that_is_not_there_is_not_replaced(ada: Client, tag: str) -> Non
 @pytest.mark.parametrize("tag", ["", "naked", '"open', '"a" "b"'])
 def test_a_tag_that_is_none_is_refused(ada: Client, drawn: Workflow, tag: str) -> None:
     answer = ada.api("put", DRAFT, {"document": FIRST}, **{"If-Match": tag})
-    assert errors(answer) == {"If-Match": ["This must be the ETag of the draft, in its quotation marks."]}
+    assert errors(answer) == {"If-Match": ['This must be an entity tag such as "7", in its quotation marks.']}
 
 
 def test_what_is_published_is_the_draft_that_was_named(ada: Client, drawn: Workflow) -> None:

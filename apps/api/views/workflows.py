@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Sequence
 
 from django.db import transaction
@@ -15,11 +14,12 @@ from rest_framework.response import Response
 
 from apps.accounts.models import User
 from apps.api.bodies import read_body, shape, text
-from apps.api.errors import CONTENT_TYPE, problem
+from apps.api.errors import CONTENT_TYPE
 from apps.api.idempotency import one_effect
 from apps.api.pagination import Order
+from apps.api.preconditions import ANY, tags_named
 from apps.api.query import read_query
-from apps.api.schema import READ_ERRORS, WRITE_ERRORS, lists, reads, writes
+from apps.api.schema import READ_ERRORS, lists, reads, writes
 from apps.api.serializers.problems import ProblemSerializer
 from apps.api.serializers.workflows import (
     DiffSerializer,
@@ -30,7 +30,7 @@ from apps.api.serializers.workflows import (
     WorkflowVersionSerializer,
 )
 from apps.api.views.base import ApiView, actor_of, shown
-from apps.core.errors import InvalidInput, PreconditionFailed
+from apps.core.errors import InvalidInput, PreconditionFailed, PreconditionRequired
 from apps.requests.services import designing
 from apps.workflows.engine.diagram import draw
 from apps.workflows.models import WorkflowVersion
@@ -49,11 +49,6 @@ SIDE = {"type": "string", "description": "A version's number, or `draft`"}
 SIDES = {"a": SIDE, "b": SIDE}
 FORMATS = ("json", "svg")
 AS = {"as": {"type": "string", "enum": list(FORMATS), "default": "json"}}
-ONE_TAG = r'(?:W/)?"[\x21\x23-\x7e]*"'
-TAGS = re.compile(rf"\s*{ONE_TAG}\s*(?:,\s*{ONE_TAG}\s*)*")
-IF_MATCH = OpenApiParameter(
-    "If-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description="Only if the draft still has this `ETag`."
-)
 
 
 def problems_of(statuses: Sequence[int]) -> dict[tuple[int, str], type[ProblemSerializer]]:
@@ -116,11 +111,12 @@ class WorkflowDraftView(ApiView):
         read_query(http, paged=False)
         return _draft(designing.draft_for(actor_of(http), key))
 
-    @extend_schema(
-        summary="Save the draft: `If-Match` must name the one it replaces",
-        parameters=[IF_MATCH],
-        request={"application/json": dict(DOCUMENT)},
-        responses={200: DraftSerializer, 201: DraftSerializer, **problems_of((*WRITE_ERRORS, 428))},
+    @writes(
+        "Save the draft: `If-Match` must name the one it replaces",
+        DraftSerializer,
+        body=DOCUMENT,
+        keyed=False,
+        replaces=True,
     )
     def put(self, http: HttpRequest, key: str) -> Response:
         actor = actor_of(http)
@@ -129,9 +125,7 @@ class WorkflowDraftView(ApiView):
         body = read_body(http.data, DOCUMENT)
         with transaction.atomic():
             draft = designing.find_draft(workflow)
-            if draft is not None and "If-Match" not in http.headers:
-                return _tag_is_missing()
-            expected = _expected(http, draft, otherwise=None)
+            expected = _replaced(http, draft)
             saved = designing.save_draft(workflow, document=body["document"], expected=expected, actor=actor)
         return _draft(saved, status=200 if draft else 201)
 
@@ -194,17 +188,19 @@ class WorkflowImportView(ApiView):
     http_method_names = ["post"]
 
     @writes(
-        "Make a document the draft of the workflow it names, a new one if need be",
+        "Make a document the draft of the workflow it names, a new one if need be: `If-Match` must name a draft that it"
+        " replaces",
         DraftSerializer,
         body=DOCUMENT,
-        status=201,
+        replaces=True,
     )
     @one_effect
     def post(self, http: HttpRequest) -> Response:
         designing.require_designer(actor_of(http))
-        body = read_body(http.data, DOCUMENT)
-        saved = designing.import_document(body["document"], actor=actor_of(http))
-        return _draft(saved, status=201)
+        document = read_body(http.data, DOCUMENT)["document"]
+        draft = designing.find_named_draft(document)
+        saved = designing.import_document(document, expected=_replaced(http, draft), actor=actor_of(http))
+        return _draft(saved, status=200 if draft else 201)
 
 
 def _draft(draft: WorkflowVersion, *, status: int = 200) -> Response:
@@ -215,24 +211,21 @@ def _tag(draft: WorkflowVersion) -> str:
     return f'"{draft.hash}"'
 
 
-def _tag_is_missing() -> Response:
-    return problem(
-        status=428,
-        code="precondition_required",
-        title="A condition is missing.",
-        detail="There is a draft already. Send its ETag as If-Match, so that nobody's work is written over unseen.",
-    )
+def _replaced(http: HttpRequest, draft: WorkflowVersion | None) -> str | None:
+    """The hash of the draft that is written over, None if there is none. Raises PreconditionRequired, -Failed."""
+    if draft is not None and tags_named(http) is None:
+        raise PreconditionRequired(
+            "There is a draft already. Send its ETag as If-Match, so that nobody's work is written over unseen."
+        )
+    return _expected(http, draft, otherwise=None)
 
 
 def _expected(http: HttpRequest, draft: WorkflowVersion | None, *, otherwise: str | None) -> str | None:
     """The hash that `If-Match` asks for, `otherwise` without it. Raises PreconditionFailed if the draft is another."""
-    header = http.headers.get("If-Match")
-    if header is None:
+    tags = tags_named(http)
+    if tags is None:
         return otherwise
-    everything = header.strip() == "*"
-    if not everything and not TAGS.fullmatch(header):
-        raise InvalidInput({"If-Match": ["This must be the ETag of the draft, in its quotation marks."]})
-    if draft is None or not (everything or _tag(draft) in [tag.strip() for tag in header.split(",")]):
+    if draft is None or not {ANY, _tag(draft)}.intersection(tags):
         raise PreconditionFailed
     return draft.hash
 

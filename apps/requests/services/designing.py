@@ -107,18 +107,24 @@ def save_draft(
     return drafting.save_draft(workflow, document=document, actor=actor, expected=expected)
 
 
-@transaction.atomic
-def import_document(document: Document, *, actor: User) -> WorkflowVersion:
-    """Makes the document the draft of the workflow it names, which is created if it is missing; a draft is replaced.
+def find_named_draft(document: Document) -> WorkflowVersion | None:
+    """The draft of the workflow that a document names, None where there is none; InvalidInput as `import_document`."""
+    key, _ = _names(document)
+    workflow = Workflow.objects.filter(key=key).first()
+    return find_draft(workflow) if workflow else None
 
-    Raises InvalidInput for a document without a fitting key and name.
+
+@transaction.atomic
+def import_document(document: Document, *, actor: User, expected: str | None = UNCHECKED) -> WorkflowVersion:
+    """Makes the document the draft of the workflow it names, which is created if it is missing.
+
+    `expected`: the draft that it replaces, as in `drafting.save_draft`. Raises InvalidInput for a document without a
+    fitting key and name, PreconditionFailed if another draft is stored by now.
     """
     require_designer(actor)
-    key, name = document.get("workflow"), document.get("name")
-    if problems := _problems_of(key, name):
-        raise InvalidInput({f"document.{_IN_DOCUMENT[field]}": messages for field, messages in problems.items()})
-    workflow = Workflow.objects.filter(key=key).first() or drafting.create_workflow(str(key), name=str(name))
-    return drafting.save_draft(workflow, document=document, actor=actor)
+    key, name = _names(document)
+    workflow = Workflow.objects.filter(key=key).first() or drafting.create_workflow(key, name=name)
+    return drafting.save_draft(workflow, document=document, actor=actor, expected=expected)
 
 
 @transaction.atomic
@@ -146,6 +152,14 @@ def require_designer(actor: User) -> None:
         raise NotVisible
     if not policies.designs(actor):
         raise NotPermitted("You may read workflows, but not change them.")
+
+
+def _names(document: Document) -> tuple[str, str]:
+    """The key and the name that a document says. Raises InvalidInput if they do not fit."""
+    key, name = document.get("workflow"), document.get("name")
+    if problems := _problems_of(key, name):
+        raise InvalidInput({f"document.{_IN_DOCUMENT[field]}": messages for field, messages in problems.items()})
+    return str(key), str(name)
 
 
 _IN_DOCUMENT = {"key": "workflow", "name": "name"}
