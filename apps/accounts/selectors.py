@@ -3,13 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from django.contrib.auth.models import Group
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, IntegerField, OuterRef, Q, QuerySet, Value
 
 from apps.accounts.models import Team, User
+from apps.accounts.stand_ins import away
 
 CHAIN_LENGTH = 5
+
+
+def named_people(
+    *, person: str = "", role: str = "", team: str = "", leads: str = "", at: datetime | None = None
+) -> list[User]:
+    """Active people by one rule: a user name, a role, a team (by key) or the lead of a team; by id; one statement.
+
+    Each has `through`, the id of the group they were found by (None for a person or a lead), and with `at` also
+    `is_away`: whether a deputy answers for them then.
+    """
+    if role:
+        found = User.objects.filter(groups__name=role, groups__team__isnull=True)
+    else:
+        wanted = {"username": person, "groups__team__key": team, "leads__key": leads}
+        found = User.objects.filter(**{lookup: value for lookup, value in wanted.items() if value})
+    through = F("groups__id") if role or team else Value(None, output_field=IntegerField())
+    return list(_with_absence(found.filter(is_active=True).annotate(through=through), at).order_by("id"))
+
+
+def people_called(usernames: Iterable[str], *, at: datetime) -> list[User]:
+    """The active people with these user names, by id, each with `is_away`; one statement, none for no names."""
+    names = list(usernames)
+    return (
+        list(_with_absence(User.objects.filter(username__in=names, is_active=True), at).order_by("id")) if names else []
+    )
+
+
+def _with_absence(people: QuerySet[User], at: datetime | None) -> QuerySet[User]:
+    return people if at is None else people.annotate(is_away=away(at))
 
 
 def people_in(*, roles: Iterable[str] = (), teams: Iterable[str] = (), usernames: Iterable[str] = ()) -> list[User]:
@@ -22,14 +53,14 @@ def people_in(*, roles: Iterable[str] = (), teams: Iterable[str] = (), usernames
     return list(User.objects.filter(wanted, is_active=True).distinct().order_by("id"))
 
 
-def manager_of(person: User, *, up: int = 1) -> User | None:
-    """The active manager `up` levels above (at most five); one statement. None where the line ends or they left."""
-    path = "__".join(["manager"] * min(up, CHAIN_LENGTH))
-    found = User.objects.filter(pk=person.pk).select_related(path).get()
-    above: User | None = found
-    for _ in range(up):
-        above = above.manager if above else None
-    return above if above and above.is_active and above.pk != person.pk else None
+def manager_of(person: User, *, up: int = 1, at: datetime | None = None) -> User | None:
+    """The active manager `up` levels above (at most five); one statement. None where the line ends or they left.
+
+    With `at` they have `is_away`: whether a deputy answers for them then.
+    """
+    below = "__".join(["reports"] * min(up, CHAIN_LENGTH))
+    above = User.objects.filter(**{below: person.pk}, is_active=True).exclude(pk=person.pk)
+    return _with_absence(above, at).first()
 
 
 def staffed_team(key: str) -> Team | None:

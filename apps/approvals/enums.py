@@ -23,11 +23,29 @@ class Verdict(models.TextChoices):
     ABSTAIN = "abstain", "abstained"
 
 
+class Why(models.TextChoices):
+    """Why somebody was asked after the level had opened, or gave their seat up; completes "because ..."."""
+
+    FALLBACK = "fallback", "nobody else could answer"
+    DELEGATION = "delegation", "they are away"
+    RETURNED = "returned", "they are back"
+    REASSIGNED = "reassigned", "the seat was given to somebody else"
+    ADDED = "added", "they were added"
+    ESCALATED = "escalated", "nobody decided in time"
+    CHAIR = "chair", "the votes were tied"
+    REPLACED = "replaced", "somebody could no longer answer"
+
+
 class ApprovalEvent(StrEnum):
     """What is told of an approval."""
 
     OPENED = "approval.opened"
     LEVEL_OPENED = "approval.level_opened"
     LEVEL_SKIPPED = "approval.level_skipped"
+    ASKED = "approval.asked"
+    REMINDED = "approval.reminded"
+    TIMED_OUT = "approval.timed_out"
     DECIDED = "approval.decided"
+    VOTE_CLOSED = "approval.vote_closed"
+    OVERRIDDEN = "approval.overridden"
     ENDED = "approval.ended"

@@ -78,6 +78,8 @@ AUDIENCES: Mapping[str, Audience] = {
     RequestEvent.NOTICE: Audience(kind="notice", readers=_named),
     WorkflowEvent.TASK_OPENED: Audience(kind="task", readers=_task_people),
     ApprovalEvent.LEVEL_OPENED: Audience(kind="approval", readers=_seats),
+    ApprovalEvent.ASKED: Audience(kind="approval", readers=_seats),
+    ApprovalEvent.REMINDED: Audience(kind="approval_reminder", readers=_seats),
     SlaEvent.WARNED: Audience(kind="sla_warned", readers=_responsible),
     SlaEvent.BREACHED: Audience(kind="sla_breached", readers=_responsible),
     IncidentEvent.OPENED: Audience(kind="incident", readers=_administrators),

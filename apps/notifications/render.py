@@ -21,6 +21,7 @@ SUBJECTS: Mapping[str, str] = {
     "notice": "About {number}: {title}",
     "task": "Please work on {number}: {title}",
     "approval": "Please decide on {number}: {title}",
+    "approval_reminder": "Your answer on {number} is still missing: {title}",
     "sla_warned": "{number} is running out of time: {title}",
     "sla_breached": "{number} is overdue: {title}",
     "incident": "{number} needs an operator: {title}",

@@ -28,6 +28,9 @@ class Act(StrEnum):
     READ_INTERNALLY = "read internal notes of"
     SIGNAL = "send messages to"
     REPAIR = "repair"
+    CHANGE_APPROVERS = "change who is asked about"
+    WITHDRAW_APPROVAL = "take back an approval of"
+    OVERRIDE = "override an approval of"
 
 
 def sees_everything(user: User) -> bool:
@@ -87,6 +90,9 @@ ALLOWED: Mapping[Act, tuple[Predicate, ...]] = {
     Act.READ_INTERNALLY: (works_on, leads, auditor_or_administrator),
     Act.SIGNAL: (works_on, leads, is_administrator),
     Act.REPAIR: (is_administrator,),
+    Act.CHANGE_APPROVERS: (leads, is_administrator),
+    Act.WITHDRAW_APPROVAL: (is_requester,),
+    Act.OVERRIDE: (is_administrator,),
 }
 
 

@@ -21,12 +21,12 @@ from apps.outbox.incidents import open_incident
 from apps.outbox.publish import lock_streams, publish
 from apps.requests.enums import ENDED_STATES, IMPORT, RequestStatus
 from apps.requests.models import Request
-from apps.requests.services import lifecycle
+from apps.requests.services import attendance, lifecycle
+from apps.requests.services.deadlines import STANDING_STILL
 from apps.requests.services.effects import fire
 from apps.requests.services.line import serve_stream, to_be_served
 from apps.requests.services.writing import Write, begin_write
 from apps.sla.models import SlaClock
-from apps.workflows.enums import TimerKind
 from apps.workflows.models import KeyClaim, Timer
 
 log = structlog.get_logger(__name__)
@@ -34,14 +34,15 @@ BATCH = 200
 PUT_OFF = timedelta(minutes=10)
 
 
+Due = QuerySet[SlaClock, int] | QuerySet[Timer, int] | QuerySet[Request, int] | QuerySet[KeyClaim, int] | list[int]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
     """What falls due (stream ids), what to do about one locked stream, and how to put a failing one off."""
 
     name: str
-    due: Callable[
-        [datetime], QuerySet[SlaClock, int] | QuerySet[Timer, int] | QuerySet[Request, int] | QuerySet[KeyClaim, int]
-    ]
+    due: Callable[[datetime], Due]
     act: Callable[[int, datetime], None]
     put_off: Callable[[int, datetime], object]
 
@@ -99,7 +100,7 @@ def _timers_due(now: datetime) -> QuerySet[Timer, int]:
 def _running() -> QuerySet[Timer]:
     """Open timers that run: a held request's deadlines stand still, its waits go on."""
     return Timer.objects.filter(closed_at=None).exclude(
-        kind=TimerKind.DEADLINE, stream__request__status=RequestStatus.ON_HOLD
+        kind__in=STANDING_STILL, stream__request__status=RequestStatus.ON_HOLD
     )
 
 
@@ -168,7 +169,19 @@ def _put_keys_off(pk: int, now: datetime) -> object:
     return KeyClaim.objects.filter(stream_id=pk, ended_at=None, check_at__lte=now).update(check_at=now + PUT_OFF)
 
 
+def _attend(pk: int, now: datetime) -> None:
+    write = begin_write(pk, actor=None, at=now)
+    attendance.attend(write)
+    if write.events:
+        write.finish()
+
+
+def _put_attending_off(pk: int, now: datetime) -> object:
+    """Nothing to put off: what is missed is found again by the next sweep, and the incident says so."""
+
+
 SWEEPS = (
+    Sweep(name="attendance", due=attendance.to_be_attended, act=_attend, put_off=_put_attending_off),
     Sweep(name="keys", due=_keys_due, act=_serve_keys, put_off=_put_keys_off),
     Sweep(name="timers", due=_timers_due, act=_fire_timers, put_off=_put_timers_off),
     Sweep(name="sla", due=_clocks_due, act=_check_clocks, put_off=_put_clocks_off),

@@ -31,6 +31,7 @@ class TimerKind(models.TextChoices):
     WAIT = "wait", "a waiting step goes on"
     DEADLINE = "deadline", "a step has not been finished in time"
     RETRY = "retry", "an action is tried again"
+    APPROVAL = "approval", "a level of an approval is reminded of, or has not been decided in time"
 
 
 class CallStatus(models.TextChoices):

@@ -26,6 +26,7 @@ AUDIT_KEYS = text("AUDIT_KEYS")  # "id:base64,id:base64", the last one signs
 DATA_KEYS = text("DATA_KEYS")  # the same, the last one seals
 SITE_URL = text("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
 SITE_NAME = text("SITE_NAME", "Service Flow")
+DEFAULT_CALENDAR = text("DEFAULT_CALENDAR", "office")  # times approvals where nothing else names a calendar
 FILE_STORE = Path(text("FILE_STORE", str(VAR_DIR / "files")))
 TRUSTED_PROXIES = whole("TRUSTED_PROXIES", 0)
 OUTGOING_ALLOW_HTTP = flag("OUTGOING_ALLOW_HTTP", default=False)

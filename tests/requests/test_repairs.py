@@ -77,7 +77,7 @@ def test_a_retry_asks_again_once_there_is_somebody(world):
     world.administrator.save()
     request = make_request(world.item, world.manager)
     operator = make_person("operator", is_superuser=True)
-    with refusal(TransitionNotAllowed, match="still nobody"):
+    with refusal(TransitionNotAllowed, match="too few active people"):
         retry_incident(Incident.objects.get(), reason="now?", actor=operator)
     world.administrator.is_active = True
     world.administrator.save()

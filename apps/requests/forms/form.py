@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from apps.core.errors import InvalidInput
 from apps.core.text import is_blank
-from apps.requests.forms.fields import KINDS, LARGEST_NUMBER, ChoiceField, Field, Unacceptable
+from apps.requests.forms.fields import KINDS, LARGEST_NUMBER, ChoiceField, Field, MoneyField, Unacceptable
 from apps.workflows.engine.guard_types import FieldShape
 
 CURRENCY = re.compile(r"[A-Z]{3}")
@@ -54,14 +54,16 @@ SETTINGS: Mapping[str, Callable[[Any], bool]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """A form's fields in order."""
+    """A form's fields in order. `amount_field` names the money field that limits of deputies are compared with."""
 
     fields: tuple[Field, ...]
+    amount_field: str | None = None
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Form:
         """The form of a stored document, which `check_form` has passed."""
-        return cls(fields=tuple(_field(entry) for entry in document["fields"]))
+        fields = tuple(_field(entry) for entry in document["fields"])
+        return cls(fields=fields, amount_field=document.get("amount_field"))
 
     def accept(self, data: Any, *, partial: bool = False) -> dict[str, Any]:
         """The data as it is stored: known fields only, empty ones left out.
@@ -152,9 +154,14 @@ def _field(entry: Mapping[str, Any]) -> Field:
 
 
 def check_form(document: Any) -> dict[str, list[str]]:
-    """Field -> problems of a form document (`{"fields": [...]}`); empty if it can be used. Never raises."""
-    if not isinstance(document, Mapping) or not isinstance(document.get("fields"), list) or set(document) != {"fields"}:
+    """Field -> problems of a form document; empty if it can be used. Never raises.
+
+    A form is `{"fields": [...]}`, with `"amount_field"` if it has an amount that limits of deputies are compared with.
+    """
+    if not isinstance(document, Mapping) or not isinstance(document.get("fields"), list):
         return {"fields": ['A form is {"fields": [...]}.']}
+    if unknown := sorted(str(key)[:60] for key in document.keys() - {"fields", "amount_field"}):
+        return {key: ["This key is unknown."] for key in unknown}
     if len(document["fields"]) > MOST_FIELDS:
         return {"fields": [f"At most {MOST_FIELDS} fields."]}
     problems: dict[str, list[str]] = {}
@@ -163,7 +170,16 @@ def check_form(document: Any) -> dict[str, list[str]]:
         found = _entry_problems(entry, seen)
         if found:
             problems[f"fields/{place}"] = found
+    if "amount_field" in document and not _names_money(document["amount_field"], document["fields"]):
+        problems["amount_field"] = ["This must be the name of a money field of the form."]
     return problems
+
+
+def _names_money(name: Any, fields: list[Any]) -> bool:
+    entries = [entry for entry in fields if isinstance(entry, Mapping)]
+    return isinstance(name, str) and any(
+        entry.get("name") == name and entry.get("type") == MoneyField.kind for entry in entries
+    )
 
 
 def _entry_problems(entry: Any, seen: set[str]) -> list[str]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
@@ -30,6 +31,10 @@ class CatalogItem(models.Model):
     form_key = models.SlugField(max_length=80)
     sla_key = models.SlugField(max_length=80, blank=True)
     time_zone = models.CharField(max_length=64, default="UTC")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="owned_items",
+        help_text="Whom approvals ask that name the owner of this item",
+    )  # fmt: skip
     audience = models.ManyToManyField(Group, blank=True, related_name="items", help_text="Nobody named: everybody")
     archive_after = models.DurationField(
         default=timedelta(days=30), validators=[MaxValueValidator(timedelta(days=3650))]

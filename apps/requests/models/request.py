@@ -17,7 +17,10 @@ S = RequestStatus
 
 
 class Request(models.Model):
-    """A person's request. `revision` is its stream's `last_seq` after each of its writes, `pins` its versions."""
+    """A person's request. `revision` is its stream's `last_seq` after each of its writes, `pins` its versions.
+
+    `edited_by` is the person who last changed its data.
+    """
 
     stream = models.OneToOneField(Stream, primary_key=True, on_delete=models.PROTECT, related_name="request")
     number = models.CharField(max_length=20, unique=True)
@@ -29,6 +32,7 @@ class Request(models.Model):
     assignee = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="assigned_requests"
     )
+    edited_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     team = models.ForeignKey(Team, null=True, on_delete=models.PROTECT, related_name="requests")
     impact = models.CharField(max_length=10, choices=Level.choices, default=Level.MEDIUM)
     urgency = models.CharField(max_length=10, choices=Level.choices, default=Level.MEDIUM)

@@ -77,7 +77,8 @@ def _people(events: Iterable[Event]) -> set[int]:
 
 
 def _people_in(data: Mapping[str, Any]) -> set[int]:
-    seats = {seat["user"] for seat in data.get("seats", [])}
+    seats = {pk for seat in [*data.get("seats", []), *data.get("left", [])] for pk in (seat["user"], seat.get("for"))}
+    seats = {pk for pk in {*seats, data.get("for")} if pk}
     return seats | set(data.get("users", [])) | ({data["assignee"]} if data.get("assignee") else set())
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from apps.approvals.enums import ApprovalEvent, ApprovalStatus, Verdict
+from apps.approvals.enums import ApprovalEvent, ApprovalStatus, Verdict, Why
 from apps.outbox.enums import IncidentEvent
 from apps.requests.enums import Priority, RequestEvent
 from apps.sla.enums import SlaEvent
@@ -38,12 +38,43 @@ class Words:
         return f"“{self.steps.get(step) or step}”"
 
 
+def _seated(seats: list[dict[str, int]], words: Words) -> str:
+    """The people of seats: "B for A" where B is A's deputy."""
+    named = [
+        words.person(seat["user"]) + (f" for {words.person(seat['for'])}" if "for" in seat else "") for seat in seats
+    ]
+    return ", ".join(named) or "nobody"
+
+
 def _asked(data: Data, words: Words) -> str:
-    return f"asked {words.people([seat['user'] for seat in data.get('seats', [])])} to approve {words.step(data)}"
+    because = f" because {Why(data['why']).label}" if "why" in data else ""
+    return f"asked {_seated(data.get('seats', []), words)} to approve {words.step(data)}{because}"
+
+
+def _asked_more(data: Data, words: Words) -> str:
+    instead = f" instead of {_seated(data['left'], words)}" if data.get("left") else ""
+    return f"asked {_seated(data['seats'], words)} to approve {words.step(data)}{instead}: {Why(data['why']).label}"
 
 
 def _decided(data: Data, words: Words) -> str:
-    return str(Verdict(data["verdict"]).label)
+    said = str(Verdict(data["verdict"]).label) + (f" for {words.person(data['for'])}" if "for" in data else "")
+    return said + (": the earlier answer counts again" if data.get("counted") else "")
+
+
+def _level_skipped(data: Data, words: Words) -> str:
+    why = "it was approved before the request was sent back" if data.get("why") == "resumed" else "it does not apply"
+    return f"skipped the level {data['level']}: {why}"
+
+
+def _timed_out(data: Data, words: Words) -> str:
+    what = {
+        "escalate": "it goes to others",
+        "approve": "that counts as approved",
+        "reject": "that counts as rejected",
+        "return": "it is sent back",
+        "expire": "it expires",
+    }
+    return f"noted that {words.step(data)} was not decided in time: {what[data['then']]}"
 
 
 def _approval_ended(data: Data, words: Words) -> str:
@@ -106,7 +137,16 @@ SENTENCES: Mapping[str, Callable[[Data, Words], str]] = {
     RequestEvent.TOKEN_MOVED: lambda data, words: f"moved the request on to {words.step(data)}",
     RequestEvent.VISIT_CANCELLED: lambda data, words: f"took {words.step(data)} back",
     ApprovalEvent.LEVEL_OPENED: _asked,
-    ApprovalEvent.LEVEL_SKIPPED: lambda data, words: f"skipped the level {data['level']}: it does not apply",
+    ApprovalEvent.LEVEL_SKIPPED: _level_skipped,
+    ApprovalEvent.ASKED: _asked_more,
+    ApprovalEvent.REMINDED: lambda data, words: (
+        f"reminded {_seated(data['seats'], words)} of {words.step(data)}: {data['percent']} % of the time is over"
+    ),
+    ApprovalEvent.TIMED_OUT: _timed_out,
+    ApprovalEvent.VOTE_CLOSED: lambda data, words: f"closed the vote on {words.step(data)}",
+    ApprovalEvent.OVERRIDDEN: lambda data, words: (
+        f"overrode the approval {words.step(data)}: {ApprovalStatus(data['result']).label}"
+    ),
     ApprovalEvent.DECIDED: _decided,
     ApprovalEvent.ENDED: _approval_ended,
     SlaEvent.STARTED: lambda data, words: f"started the clock of {_metric(data)}",

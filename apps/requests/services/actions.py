@@ -12,7 +12,8 @@ from apps.core.errors import InvalidInput
 from apps.requests.enums import Relation, RequestEvent
 from apps.requests.facts import form_of, pinned_facts
 from apps.requests.models import Comment
-from apps.requests.services.openings import assigned_to, concerned
+from apps.requests.services.openings import assigned_to
+from apps.requests.services.work_items import concerned
 from apps.requests.services.writing import Write
 from apps.workflows.engine import effects
 from apps.workflows.engine.retry import delay_before

@@ -13,10 +13,12 @@ from apps.requests.services.writing import Write
 from apps.workflows.enums import TimerKind
 from apps.workflows.models import StepVisit, Timer
 
+STANDING_STILL = (TimerKind.DEADLINE, TimerKind.APPROVAL)
+
 
 def put_deadlines_off(write: Write) -> None:
     """Moves the open deadlines that count a duration, by as much of it as they were held; points in time stay."""
-    timers = list(Timer.objects.filter(stream=write.request.stream, kind=TimerKind.DEADLINE, closed_at=None))
+    timers = list(Timer.objects.filter(stream=write.request.stream, kind__in=STANDING_STILL, closed_at=None))
     held_at = _held_at(write) if timers else None
     if held_at is None:
         return

@@ -10,7 +10,7 @@ from apps.core.errors import InvalidInput, Misconfigured
 from apps.outbox.incidents import open_incident
 from apps.requests.enums import RequestEvent
 from apps.requests.facts import pinned_facts
-from apps.requests.services import actions, children, keys, openings
+from apps.requests.services import actions, approving, children, keys, openings
 from apps.requests.services.writing import Write
 from apps.workflows.engine import effects
 from apps.workflows.engine.planner import TraceEntry, TraceKind, plan
@@ -58,6 +58,10 @@ def _stopped(trigger: Trigger) -> Trigger:
 
 def fire(write: Write, timer: Timer) -> None:
     """Fires a timer that is due, once; the run goes on."""
+    if timer.kind == TimerKind.APPROVAL:
+        approving.fire_deadline(write, timer)
+        go_on(write)
+        return
     timer.fired, timer.closed_at = True, write.at
     timer.save(update_fields=["fired", "closed_at"])
     if timer.kind == TimerKind.RETRY:
@@ -187,7 +191,7 @@ _ENDS = {
 }
 OPENINGS: Mapping[type, Callable[[Write, Passage, list[Any]], None]] = {
     effects.OpenTask: openings.open_tasks,
-    effects.OpenApproval: _one_by_one(openings.open_approval),
+    effects.OpenApproval: _one_by_one(approving.open_approval),
     effects.OpenTimer: openings.open_timers,
     effects.StartChild: _one_by_one(children.start_child),
     effects.AskKey: _one_by_one(keys.ask_key),

@@ -122,7 +122,7 @@ def _of_level(place: str, level: Json) -> Iterator[tuple[str, Json]]:
     yield from _listed(f"{place}/deadline/to", level.get("deadline", {}).get("to", ()))
     yield f"{place}/chair", level.get("chair", {})
     for index, group in enumerate(level.get("rule", {}).get("groups", ())):
-        yield from _listed(f"{place}/rule/groups/{index}/approvers", group["approvers"])
+        yield from _listed(f"{place}/rule/groups/{index}/approvers", group.get("approvers", ()))
 
 
 def _listed(place: str, rules: Any) -> Iterator[tuple[str, Json]]:

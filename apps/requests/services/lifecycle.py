@@ -91,6 +91,7 @@ def create(
         item=item,
         requester=actor,
         requested_for=wish.requested_for or actor,
+        edited_by=actor,
         origin=origin,
         external_id=external_id,
         created_at=at,
@@ -116,6 +117,7 @@ def edit_draft(request: Request, wish: Wish, *, actor: User) -> Request:
     checked = _check(wish, write.request.item, _form(write.request.item), actor=actor, partial=True)
     for name, value in checked.items():
         setattr(write.request, name, value)
+    write.request.edited_by = actor
     if wish.requested_for is not None:
         write.request.participants.filter(relation=Relation.REQUESTED_FOR).delete()
         write.request.requested_for = wish.requested_for

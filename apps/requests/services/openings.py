@@ -1,10 +1,9 @@
-"""Work items that a plan opens and takes back: tasks, approvals, timers. The visits are written by then."""
+"""Tasks and timers that a plan opens, and all work items that it takes back. The visits are written by then."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 from apps.accounts import selectors as people
@@ -12,21 +11,19 @@ from apps.accounts.enums import Role
 from apps.accounts.models import User
 from apps.accounts.services import ensure_role
 from apps.approvals import services as approvals
-from apps.approvals.quorum import Policy, parse_policy
-from apps.approvals.selectors import Concerned, policy_of, resolve_approvers
+from apps.approvals.selectors import resolve_approvers
 from apps.calendars.business_time import add
 from apps.calendars.selectors import calendar_of
 from apps.outbox.incidents import open_incident
 from apps.requests.enums import Relation
-from apps.requests.facts import pinned_facts
+from apps.requests.services.work_items import concerned, row_of, seen_at
 from apps.requests.services.writing import Write
 from apps.workflows.engine import effects
 from apps.workflows.engine.definition import Step
-from apps.workflows.engine.guards import GuardFailed, evaluate, holds
+from apps.workflows.engine.guards import GuardFailed, evaluate
 from apps.workflows.engine.triggers import Complete
 from apps.workflows.enums import TaskStatus, TimerKind, WorkflowEvent
-from apps.workflows.models import StepVisit, Task, Timer
-from apps.workflows.selectors import definition_of
+from apps.workflows.models import Task, Timer
 from apps.workflows.services.running import Passage
 
 
@@ -53,7 +50,7 @@ def open_tasks(write: Write, run: Passage, opened: Sequence[effects.OpenTask]) -
 def _new_task(write: Write, run: Passage, effect: effects.OpenTask, assigned: Mapping[str, Any]) -> Task:
     return Task(
         stream=write.request.stream,
-        visit=_row(run, effect.visit),
+        visit=row_of(run, effect.visit),
         instance=effect.instance,
         item=effect.item,
         name=run.definition.step(effect.step).name,
@@ -75,23 +72,6 @@ def _assignments(
         if step.id not in known:
             known[step.id] = _assignment(write, step, {})
         yield effect, known[step.id]
-
-
-def _row(run: Passage, visit: int) -> StepVisit:
-    """The row of a visit; that of an earlier write (another instance of it opens) is read."""
-    if visit not in run.visits:
-        run.visits[visit] = run.run.visits.get(number=visit)
-        run.known.add(visit)
-    return run.visits[visit]
-
-
-def seen_at(write: Write, run: Passage, *, visit: int, instance: int | None) -> dict[str, Any]:
-    """What expressions of a work item see: the facts, and which instance it is with its item."""
-    seen = {**pinned_facts(write.request), "run": run.facts}
-    found = run.marking.visit(visit)
-    if instance is None or found is None or found.instances is None:
-        return seen
-    return {**seen, "item": found.instances[instance].item, "index": instance}
 
 
 def _hand_to(write: Write, task: Task) -> None:
@@ -150,49 +130,6 @@ def _person_named(rule: Mapping[str, Any], write: Write, seen: Mapping[str, Any]
     return User.objects.filter(username=name, is_active=True).first() if isinstance(name, str) else None
 
 
-def open_approval(write: Write, run: Passage, effect: effects.OpenApproval) -> None:
-    step = run.definition.step(effect.step)
-    seen = seen_at(write, run, visit=effect.visit, instance=effect.instance)
-    outcome = approvals.open_approval(
-        _row(run, effect.visit),
-        instance=effect.instance,
-        name=step.name,
-        policy=policy_for(write, step, run=run),
-        people=concerned(write),
-        holds=lambda guard: holds(guard, seen, write.at),
-        at=write.at,
-    )
-    take_over(write, outcome, visit=effect.visit, run=run)
-
-
-def take_over(write: Write, outcome: approvals.Outcome, *, visit: int, run: Passage | None = None) -> None:
-    """What an approval's service did, into the write: events, who may now see the request, the run's next trigger."""
-    write.events += outcome.events
-    for approver in outcome.asked:
-        write.concerns(f"user:{approver.user.pk}", Relation.APPROVER)
-    if outcome.result:
-        ended = Complete(visit=visit, instance=outcome.approval.instance, outcome=outcome.result)
-        write.triggers.append((run or write.run, ended))
-
-
-def concerned(write: Write) -> Concerned:
-    """Whom approver rules start from."""
-    request = write.request
-    return Concerned(requester=request.requester, requested_for=request.requested_for, cast=write.cast)
-
-
-def policy_for(write: Write, step: Step, *, run: Passage | None = None) -> Policy:
-    """The approval policy of a step: inline in the document, or the pinned version it names."""
-    if "policy_ref" in step.settings:
-        return policy_of(write.request.pins["policies"][step.settings["policy_ref"]])
-    return _inline_policy((run or write.run).run.version_id, step.id)
-
-
-@lru_cache(maxsize=1024)
-def _inline_policy(version_id: int, step_id: str) -> Policy:
-    return parse_policy(definition_of(version_id).step(step_id).settings["policy"])
-
-
 def open_timers(write: Write, run: Passage, opened: Sequence[effects.OpenTimer]) -> None:
     """Opens timers, one row each, in one statement."""
     Timer.objects.bulk_create(_new_timer(write, run, effect) for effect in opened)
@@ -240,6 +177,8 @@ def withdraw_approval(write: Write, run: Passage, effect: effects.WithdrawApprov
     visit = run.run.visits.filter(number=effect.visit).first()
     if visit is not None:
         write.events += approvals.withdraw_approval(visit, instance=effect.instance, at=write.at)
+        timers = Timer.objects.filter(run=run.run, visit=effect.visit, kind=TimerKind.APPROVAL, closed_at=None)
+        (timers if effect.instance is None else timers.filter(instance=effect.instance)).update(closed_at=write.at)
 
 
 def withdraw_timer(write: Write, run: Passage, effect: effects.WithdrawTimer) -> None:

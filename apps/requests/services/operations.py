@@ -14,15 +14,16 @@ from apps.accounts.models import User
 from apps.approvals import services as approvals
 from apps.approvals.models import Approval
 from apps.core.errors import InvalidInput, NotVisible, TransitionNotAllowed
+from apps.outbox.enums import IncidentEvent
 from apps.outbox.incidents import resolve_incidents
 from apps.outbox.models import Incident, Note
 from apps.requests import policies
 from apps.requests.enums import RequestEvent
 from apps.requests.models import Request
 from apps.requests.policies import Act
+from apps.requests.services.approving import take_over, terms_of
 from apps.requests.services.effects import carry_out, go_on
 from apps.requests.services.lifecycle import checked_comment
-from apps.requests.services.openings import concerned, policy_for, take_over
 from apps.requests.services.writing import Write, begin_write
 from apps.workflows.engine.marking import Visit
 from apps.workflows.engine.triggers import (
@@ -197,12 +198,11 @@ def _is_in_incident(visit: Visit) -> bool:
 
 def _ask_again(write: Write, incident: Incident) -> None:
     approval = Approval.objects.select_related("visit").get(pk=int(incident.key.split(":")[1]))
-    run = write.passage_of(approval.visit.run_id)
-    policy = policy_for(write, run.definition.step(approval.step), run=run)
-    outcome = approvals.ask_again(approval, policy=policy, people=concerned(write), at=write.at)
-    if not outcome.asked:
-        raise TransitionNotAllowed("There is still nobody active who could be asked.")
-    take_over(write, outcome, visit=approval.visit.number, run=run)
+    policy, people = terms_of(write, approval)
+    outcome = approvals.keep_answerable(approval, policy=policy, people=people)
+    if any(event.type == IncidentEvent.OPENED for event in outcome.events):
+        raise TransitionNotAllowed("There are still too few active people who could be asked.")
+    take_over(write, outcome, visit=approval.visit.number, run=write.passage_of(approval.visit.run_id))
     go_on(write)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from django.conf import settings
+
+from apps.approvals.models import ApprovalPolicyVersion
 from apps.approvals.selectors import current_policies
 from apps.calendars.selectors import current_version
 from apps.core.errors import Misconfigured
@@ -20,11 +23,13 @@ def pins_of(item: CatalogItem, form: FormVersion, definition: Definition) -> dic
         raise Misconfigured(f"The SLA policy {item.sla_key!r} of {item.name} does not exist.")
     keys = calendar_keys(sla_policy.document) if sla_policy else set()
     keys |= set(calendars_named(definition))
+    policies = _named_policies(definition)
+    keys |= set(_calendars_of_policies(definition, policies, keys))
     pins = {
         "form": form.pk,
         "sla": sla_policy.pk if sla_policy else None,
         "calendars": {key: _calendar(key) for key in sorted(keys)},
-        "policies": _policies(_named(definition, "policy_ref")),
+        "policies": {key: version.pk for key, version in policies.items()},
     }
     forms = _named(definition, "form")
     return pins | {"forms": _forms(forms)} if forms else pins
@@ -33,14 +38,17 @@ def pins_of(item: CatalogItem, form: FormVersion, definition: Definition) -> dic
 def pin_more(request: Request, definition: Definition) -> None:
     """Adds what a child workflow names and is not pinned yet. Raises Misconfigured naming what is missing."""
     pins = request.pins
-    calendars = set(calendars_named(definition)) - pins["calendars"].keys()
-    policies = _named(definition, "policy_ref") - pins["policies"].keys()
+    named = _named_policies(definition)
+    calendars = set(calendars_named(definition))
+    calendars |= set(_calendars_of_policies(definition, named, pins["calendars"].keys() | calendars))
+    calendars -= pins["calendars"].keys()
+    policies = {key: version.pk for key, version in named.items() if key not in pins["policies"]}
     forms = _named(definition, "form") - pins.get("forms", {}).keys()
     if calendars or policies or forms:
         request.pins = {
             **pins,
             "calendars": pins["calendars"] | {key: _calendar(key) for key in sorted(calendars)},
-            "policies": pins["policies"] | _policies(policies),
+            "policies": pins["policies"] | policies,
             "forms": pins.get("forms", {}) | _forms(forms),
         }
 
@@ -63,11 +71,32 @@ def _calendar(key: str) -> int:
     return version.pk
 
 
-def _policies(keys: set[str]) -> dict[str, int]:
+def _named_policies(definition: Definition) -> dict[str, ApprovalPolicyVersion]:
+    keys = _named(definition, "policy_ref")
     known = current_policies() if keys else {}
     for missing in keys - known.keys():
         raise Misconfigured(f"The approval policy {missing!r} does not exist.")
-    return {key: known[key].pk for key in sorted(keys)}
+    return {key: known[key] for key in sorted(keys)}
+
+
+def _calendars_of_policies(
+    definition: Definition, policies: Mapping[str, ApprovalPolicyVersion], others: Collection[str]
+) -> Iterator[str]:
+    """The keys of the calendars that approvals are timed by; the default one where a deadline names none."""
+    documents = [step.settings["policy"] for step in definition.steps if "policy" in step.settings]
+    documents += [version.document for version in policies.values()]
+    for level in (level for document in documents for level in document["levels"] if "deadline" in level):
+        if "calendar" in level["deadline"]:
+            yield level["deadline"]["calendar"]
+        elif not others and current_version(settings.DEFAULT_CALENDAR):
+            yield settings.DEFAULT_CALENDAR
+
+
+def default_calendar(pins: Mapping[str, Any]) -> str | None:
+    """The calendar of a deadline that names none: the first by name that the request is pinned to (its SLA's, as a
+    rule), else the site's; None where there is no calendar at all: then it counts around the clock.
+    """
+    return min(pins["calendars"], default=None)
 
 
 def _forms(keys: set[str]) -> dict[str, int]:

@@ -10,18 +10,20 @@ from functools import cache, cached_property
 from typing import Any
 
 from apps.accounts.models import User
+from apps.accounts.stand_ins import Scope
 from apps.approvals.quorum import Level, Policy, Vote, parse_policy, tally
 from apps.approvals.selectors import Concerned, resolve_approvers
 from apps.calendars.business_time import add
 from apps.calendars.selectors import calendar_of, current_version
+from apps.core import clock
 from apps.core.errors import BrokenDocument, InvalidInput
 from apps.requests.facts import form_of
 from apps.requests.forms import Form
-from apps.requests.models import FormVersion
+from apps.requests.models import CatalogItem, FormVersion
 from apps.requests.services.trial_sample import Sample
 from apps.workflows.engine import simulation
 from apps.workflows.engine.definition import Definition, Step
-from apps.workflows.engine.guards import GuardFailed, evaluate
+from apps.workflows.engine.guards import GuardFailed, evaluate, holds
 from apps.workflows.models import Workflow
 from apps.workflows.selectors import definition_of, published_version
 
@@ -45,6 +47,26 @@ def world_for(sample: Sample, *, policies: Policies) -> simulation.World:
         policy=known.policy,
         fields=known.fields,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Names:
+    """What approver rules ask of the sample."""
+
+    facts: Facts
+
+    def holds(self, guard: str) -> bool:
+        return holds(guard, self.facts, clock.now())
+
+    def value(self, expression: str) -> Any:
+        return evaluate(expression, self.facts, clock.now())
+
+    def field(self, name: str) -> Any:
+        return self.facts["request"]["data"].get(name)
+
+    def owner_of(self, item: str) -> User | None:
+        found = CatalogItem.objects.select_related("owner").filter(slug=item).first()
+        return found.owner if found else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +98,13 @@ class _Known:
             given = json.loads(rule)
             if "manager_of" in given and (requester is None or requested_for is None):
                 return ()
-            people = Concerned(requester=requester or User(), requested_for=requested_for or User())
+            people = Concerned(
+                requester=requester or User(),
+                requested_for=requested_for or User(),
+                at=clock.now(),
+                names=_Names(facts=self.sample.facts),
+                scope=Scope(item=self.sample.facts["request"]["item"]),
+            )
             return tuple(approver.user.username for approver in resolve_approvers([given], people=people))
 
         return resolved

@@ -140,6 +140,7 @@ def _take_data(write: Write, task: Task, data: Any) -> None:
     values = form.accept({} if data is None else data)
     if values:
         write.request.data = {**write.request.data, **values}
+        write.request.edited_by = write.actor
         write.tell(RequestEvent.FIELDS_SET, role="assignee", step=task.visit.step, fields=sorted(values))
 
 

@@ -13,7 +13,7 @@ from apps.requests.enums import IMPORT, IMPORTED, RequestEvent
 from apps.requests.models import Request
 from apps.requests.selectors import approvals_of
 from apps.requests.selectors.work import OPEN
-from apps.requests.services.openings import concerned, policy_for, take_over
+from apps.requests.services.approving import take_over, terms_of
 from apps.requests.services.writing import Write, begin_write
 from apps.workflows.enums import TaskStatus, WorkflowEvent
 from apps.workflows.models import Task
@@ -75,13 +75,6 @@ def _give_tasks_back(write: Write) -> None:
 
 def _ask_again(write: Write) -> None:
     for approval in approvals_of(write.request).filter(status=ApprovalStatus.PENDING).select_related("visit"):
-        level = approval.levels.get(index=approval.level)
-        if approvals.is_answerable(level):
-            continue
-        run = write.passage_of(approval.visit.run_id)
-        policy = policy_for(write, run.definition.step(approval.step), run=run)
-        outcome = approvals.ask_again(approval, policy=policy, people=concerned(write), at=write.at)
-        if outcome.asked:
-            take_over(write, outcome, visit=approval.visit.number, run=run)
-            continue
-        write.events += approvals.nobody_can_answer(approval, level, at=write.at)
+        policy, people = terms_of(write, approval)
+        outcome = approvals.keep_answerable(approval, policy=policy, people=people)
+        take_over(write, outcome, visit=approval.visit.number, run=write.passage_of(approval.visit.run_id))

@@ -32,9 +32,9 @@ def expressions_of_policy(policy: Mapping[str, Any], path: str) -> Found:
         place = f"{path}/levels/{index}"
         if "when" in level:
             yield f"{place}/when", level["when"], True
-        yield from expressions_in(level["approvers"], f"{place}/approvers")
+        yield from expressions_in(level.get("approvers", ()), f"{place}/approvers")
         yield from expressions_in(level.get("deadline", {}).get("to", ()), f"{place}/deadline/to")
         yield from expressions_of(level.get("chair", {}), f"{place}/chair")
         for number, group in enumerate(level.get("rule", {}).get("groups", ())):
-            yield from expressions_in(group["approvers"], f"{place}/rule/groups/{number}/approvers")
+            yield from expressions_in(group.get("approvers", ()), f"{place}/rule/groups/{number}/approvers")
     yield from expressions_in(policy.get("fallback", ()), f"{path}/fallback")

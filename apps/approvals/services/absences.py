@@ -1,0 +1,54 @@
+"""Open seats follow the absences of their people: to the deputy when one begins, back when it is over."""
+
+from __future__ import annotations
+
+from apps.accounts.models import User
+from apps.accounts.stand_ins import stand_ins
+from apps.approvals.enums import ApprovalStatus, Why
+from apps.approvals.models import Approval, Seat
+from apps.approvals.policies import has_answer
+from apps.approvals.quorum import Policy
+from apps.approvals.selectors import Approver, Concerned, open_seats
+from apps.approvals.services.outcome import Outcome, ask_more
+from apps.approvals.services.seating import Apart
+
+
+def follow_absences(approval: Approval, *, policy: Policy, people: Concerned) -> Outcome:
+    """Moves every open seat to whoever should hold it now: the deputy of somebody who is away, else the person named.
+
+    A seat stays where it is if the deputy sits at the level already, may not answer for reasons of separation, or if
+    the deputies run in a circle. Nothing is told where nothing moves.
+    """
+    outcome = Outcome(approval=approval, policy=policy, people=people)
+    if approval.status != ApprovalStatus.PENDING:
+        return outcome
+    seats = list(open_seats(approval.pk).select_related("user", "principal", "level"))
+    waiting = [seat for seat in seats if not has_answer(seat)]
+    named = {seat.named: seat.principal or seat.user for seat in waiting}
+    found = stand_ins(named.values(), scope=people.scope, at=people.at) if named else {}
+    apart = Apart.of(approval, policy, people)
+    taken = {(seat.user_id, seat.decides) for seat in seats}
+    for seat in waiting:
+        person, stand_in = named[seat.named], found.get(seat.named)
+        if stand_in is not None and stand_in.deputy is None:
+            continue
+        holder = person if stand_in is None or stand_in.deputy is None else stand_in.deputy
+        if holder.pk == seat.user_id or (holder.pk, seat.decides) in taken or apart.why_not(holder):
+            continue
+        taken.add((holder.pk, seat.decides))
+        hand_over(outcome, seat, holder, why=Why.RETURNED if holder is person else Why.DELEGATION)
+    return outcome
+
+
+def hand_over(outcome: Outcome, seat: Seat, holder: User, *, why: Why) -> None:
+    """Gives the seat up and seats the holder in its place, for the person it is named for."""
+    person = seat.principal or seat.user
+    moved = Approver(
+        user=holder,
+        principal=None if holder.pk == person.pk else person,
+        because=seat.because,
+        through=seat.through,
+        groups=frozenset(seat.sign_offs),
+        decides=seat.decides,
+    )
+    ask_more(outcome, seat.level, [moved], why=why, left=[seat])

@@ -1,0 +1,111 @@
+"""Every pending level has people who can decide it; where that stops being true others are asked, or an operator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from apps.accounts.stand_ins import stand_ins
+from apps.approvals.enums import ApprovalStatus, Why
+from apps.approvals.models import Approval, ApprovalLevel, Seat
+from apps.approvals.policies import has_answer
+from apps.approvals.quorum import Policy
+from apps.approvals.selectors import Approver, Concerned, Rule, open_seats
+from apps.approvals.services.outcome import NOBODY, Outcome, ask_more
+from apps.approvals.services.seating import (
+    Apart,
+    can_be_approved,
+    fallback_of,
+    resolve,
+    slate_of,
+    still_can_be_approved,
+)
+from apps.outbox.incidents import resolve_incidents
+from apps.outbox.publish import SYSTEM
+
+
+def able_seats(seats: Sequence[Seat], people: Concerned) -> list[Seat]:
+    """The seats whose people can answer now: active, still in what they were asked as, not away in a circle."""
+    standing = [seat for seat in seats if seat.user.is_active and seat.stands]  # type: ignore[attr-defined]
+    away = {seat.user_id: seat.user for seat in standing if not has_answer(seat)}
+    found = stand_ins(away.values(), scope=people.scope, at=people.at) if away else {}
+    lost = {pk for pk, stand_in in found.items() if stand_in.deputy is None}
+    return [seat for seat in standing if has_answer(seat) or seat.user_id not in lost]
+
+
+def is_answerable(approval: Approval, policy: Policy, people: Concerned) -> bool:
+    """Whether the open level could still be approved by those of its people who can answer."""
+    seats = list(open_seats(approval.pk).select_related("user", "principal"))
+    return still_can_be_approved(policy.levels[approval.level], seats, able_seats(seats, people))
+
+
+def keep_answerable(approval: Approval, *, policy: Policy, people: Concerned) -> Outcome:
+    """Where a pending level cannot be approved by those who can answer, asks whom its rules name today in place of
+    those who cannot, else the fallback; if that does not help an incident opens. Otherwise it changes nothing.
+
+    The incident of an earlier time is closed once somebody can answer.
+    """
+    outcome = Outcome(approval=approval, policy=policy, people=people)
+    if approval.status != ApprovalStatus.PENDING:
+        return outcome
+    level, row = outcome.level, approval.levels.get(index=approval.level)
+    seats = list(open_seats(approval.pk).select_related("user", "principal"))
+    able = able_seats(seats, people)
+    if not still_can_be_approved(level, seats, able):
+        unable = [seat for seat in seats if seat not in able and not has_answer(seat)]
+        if not _replace(outcome, row, seats, able, unable):
+            return outcome
+    _mark(outcome, seats, able)
+    outcome.events += resolve_incidents(
+        approval.stream, kind=NOBODY, key=f"approval:{approval.pk}:{level.id}", actor=SYSTEM, at=outcome.at
+    )
+    return outcome
+
+
+def _mark(outcome: Outcome, seats: Sequence[Seat], able: Sequence[Seat]) -> None:
+    """Notes which seats the level can do without, so that the sweep need not look at them again and again."""
+    for seat in seats:
+        if has_answer(seat) or seat.left_at is not None or (seat in able) == (seat.unable_at is None):
+            continue
+        seat.unable_at = None if seat in able else outcome.at
+        seat.save(update_fields=["unable_at"])
+
+
+def _replace(
+    outcome: Outcome, row: ApprovalLevel, seats: Sequence[Seat], able: Sequence[Seat], unable: Sequence[Seat]
+) -> bool:
+    """Asks others in place of those who cannot answer; whether the level can be approved then."""
+    level, policy, people = outcome.level, outcome.policy, outcome.people
+    sitting = {seat.user_id for seat in able} | {seat.named for seat in able}
+    deciding = any(seat.decides for seat in seats)
+    slate = slate_of(outcome.approval, level, policy, people)
+    if deciding:
+        apart = Apart.of(outcome.approval, policy, people)
+        slate.people = resolve(slate, _deciders(outcome), people) or fallback_of(
+            policy, level, apart, people, seated=()
+        )
+        slate.people = [replace(one, decides=True) for one in slate.people if not apart.why_not(one.user)]
+    more = [one for one in slate.people if one.user.pk not in sitting and one.named.pk not in slate.lost]
+    staying = [_as_approver(seat) for seat in seats if seat not in unable]
+    enough = can_be_approved(level, [*staying, *more], [*staying, *more])
+    if more:
+        ask_more(outcome, row, more, why=Why.FALLBACK if slate.falls_back else Why.REPLACED, left=unable)
+    if not enough:
+        detail = f"Too few people can answer at level {level.id} of step {outcome.approval.step}, nor its fallback."
+        outcome.call_operator(level.id, detail)
+    return enough
+
+
+def _deciders(outcome: Outcome) -> tuple[Rule, ...]:
+    deadline, chair = outcome.level.deadline, outcome.level.chair
+    return (*((chair,) if chair else ()), *(deadline.to if deadline else ()))
+
+
+def _as_approver(seat: Seat) -> Approver:
+    return Approver(
+        user=seat.user,
+        because=seat.because,
+        groups=frozenset(seat.sign_offs),
+        principal=seat.principal,
+        decides=seat.decides,
+    )
