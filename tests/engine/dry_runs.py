@@ -7,10 +7,7 @@ from typing import Any
 
 from apps.workflows.engine.document import compile_document
 from apps.workflows.engine.simulation import Entry, Level, Policy, Trial, World, simulate
-from tests.engine.documents import (
-    NOW,
-    facts,
-)
+from tests.engine.documents import NOW, facts
 
 START = "2026-11-23T10:00:00Z"
 BOARD = {"id": "board", "approvers": [{"person": "bea"}, {"person": "bo"}], "rule": {"kind": "all"}}

@@ -209,6 +209,7 @@ class Game:
         if self.steps[join].get("cancel_rest"):
             block = self.block(join) | {join}
             rest = [other for other in position.tokens if other.at in block and all(other is not one for one in taken)]
+            position = replace(position, seen=tuple(one for one in position.seen if one[0] not in block))
         elif partial:
             position = self.see(position, join, {token.source for token in taken})
         return self.leave(position, taken[0], self.out(join), *taken[1:], *rest)

@@ -12,10 +12,7 @@ from apps.workflows.engine.definition import Definition
 from apps.workflows.engine.document import compile_document
 from apps.workflows.engine.marking import Marking
 from apps.workflows.engine.planner import Plan, plan
-from tests.engine.documents import (
-    FACTS,
-    NOW,
-)
+from tests.engine.documents import FACTS, NOW
 
 COMMENT = {"id": "say", "kind": "action", "action": "comment", "with": {"text": "Hello"}}
 

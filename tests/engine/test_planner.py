@@ -12,19 +12,7 @@ from apps.workflows.engine.definition import Definition
 from apps.workflows.engine.document import compile_document
 from apps.workflows.engine.marking import Marking, Token, Visit
 from apps.workflows.engine.planner import TraceEntry, TraceKind, current_stage, open_steps, plan
-from tests.engine.documents import (
-    EXPENSES,
-    FACTS,
-    NOW,
-    arrow,
-    document,
-    facts,
-    join,
-    single,
-    split,
-    task,
-    wait,
-)
+from tests.engine.documents import EXPENSES, FACTS, NOW, arrow, document, facts, join, single, split, task, wait
 from tests.engine.runs import COMMENT, Run, assert_refused
 
 # the way through

@@ -10,16 +10,7 @@ import pytest
 from apps.workflows.engine import effects, triggers
 from apps.workflows.engine.marking import Kept
 from apps.workflows.engine.planner import TraceEntry, TraceKind
-from tests.engine.documents import (
-    NOW,
-    arrow,
-    choice,
-    document,
-    facts,
-    single,
-    task,
-    wait,
-)
+from tests.engine.documents import NOW, arrow, choice, document, facts, single, task, wait
 from tests.engine.runs import Run, assert_refused
 
 

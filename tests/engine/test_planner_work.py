@@ -8,13 +8,7 @@ import pytest
 
 from apps.workflows.engine import effects, triggers
 from apps.workflows.engine.planner import TraceEntry, TraceKind
-from tests.engine.documents import (
-    EXPENSES,
-    arrow,
-    document,
-    single,
-    task,
-)
+from tests.engine.documents import EXPENSES, arrow, document, single, task
 from tests.engine.runs import COMMENT, Run, assert_refused
 
 # tasks

@@ -11,18 +11,7 @@ from hypothesis import strategies as st
 from apps.core.errors import InvalidInput
 from apps.workflows.engine.document import compile_document
 from apps.workflows.engine.simulation import Entry, Trial, World, simulate
-from tests.engine.documents import (
-    NOW,
-    action,
-    arrow,
-    choice,
-    document,
-    expenses,
-    facts,
-    single,
-    task,
-    wait,
-)
+from tests.engine.documents import NOW, action, arrow, choice, document, expenses, facts, single, task, wait
 from tests.engine.dry_runs import START, codes, later, level, people, policy, run, waits
 from tests.engine.test_token_game import documents
 

@@ -8,18 +8,7 @@ import pytest
 
 from apps.core.errors import InvalidInput
 from apps.workflows.engine.simulation import Entry, World, read_script
-from tests.engine.documents import (
-    NOW,
-    arrow,
-    choice,
-    document,
-    expenses,
-    join,
-    single,
-    split,
-    task,
-    wait,
-)
+from tests.engine.documents import NOW, arrow, choice, document, expenses, join, single, split, task, wait
 from tests.engine.dry_runs import START, codes, later, path, run, waits
 
 # time

@@ -5,12 +5,7 @@ from __future__ import annotations
 import pytest
 
 from apps.workflows.engine.simulation import Entry, World
-from tests.engine.documents import (
-    POLICY,
-    expenses,
-    single,
-    task,
-)
+from tests.engine.documents import POLICY, expenses, single, task
 from tests.engine.dry_runs import BOARD, codes, level, path, policy, run, waits
 
 # approvals

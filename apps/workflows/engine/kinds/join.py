@@ -139,11 +139,13 @@ def _see(board: Board, step: Step, branches: set[str]) -> None:
 
 
 def _withdraw_rest(board: Board, step: Step, *, keep: Token) -> None:
+    """Withdraws what lives in the block. Rounds that joins in it had open are over with it."""
     block = board.definition.block(step.id) | {step.id}
     for number in sorted(board.tokens):
         token = board.tokens[number]
         if token.id != keep.id and token.step in block:
             board.withdraw(token)
+    board.joins = [one for one in board.joins if one.step not in block]
 
 
 def _lives_in_block(board: Board, step: Step) -> bool:
