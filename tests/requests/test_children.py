@@ -284,6 +284,6 @@ def test_children_that_end_at_once_in_a_loop_are_stopped_and_an_operator_is_told
     document["transitions"][-1]["when"] = "request.data.reason == 'stop'"
     document["transitions"].append({"from": "which", "to": "sub", "otherwise": True})
     request = submit(world, document)
-    said = "Step sub: The workflow went on by itself for more than 100 actions and was stopped."
+    said = "Step sub: The workflow went on by itself for more than 100 steps and was stopped."
     assert (fresh(request).status, incident_of(request).detail) == ("submitted", said)
     assert_agreement(request)

@@ -96,7 +96,7 @@ def test_a_workflow_that_goes_on_by_itself_for_ever_is_stopped_and_an_incident_o
     item = make_item("forever", workflow=make_workflow(document))
     request = make_request(item, world.requester)
     incident = Incident.objects.get()
-    said = "Step say: The workflow went on by itself for more than 100 actions and was stopped."
+    said = "Step say: The workflow went on by itself for more than 100 steps and was stopped."
     assert (incident.stream_id, incident.kind, incident.detail) == (request.pk, "workflow", said)
     assert (request.status, request.comments.count()) == ("submitted", 100)
 

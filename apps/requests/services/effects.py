@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from itertools import groupby
 from typing import Any
 
-from apps.core.errors import InvalidInput, Misconfigured
+from apps.core.errors import InvalidInput
 from apps.outbox.incidents import open_incident
 from apps.requests.enums import RequestEvent
 from apps.requests.facts import pinned_facts
@@ -28,8 +28,9 @@ def carry_out(write: Write, trigger: Trigger, run: Passage | None = None) -> Non
 
     Effects that end by themselves (set fields, comment, an approval no level of which applies) give the next trigger.
     After 100 of them an action that has just been done counts as failed: an incident opens, or its `failed` way is
-    taken. Raises TransitionNotAllowed for an impossible trigger, and Misconfigured for a workflow that goes on by
-    itself even so: then nothing of it happened, and the run stays where it was.
+    taken; approvals and child runs are not opened any more and keys not asked for, their steps rest in incident. After
+    200 no `failed` way is taken either. So what led here stays, and an operator decides how it goes on. Raises
+    TransitionNotAllowed for an impossible trigger.
     """
     write.triggers.append((run or write.run, trigger))
     go_on(write)
@@ -40,20 +41,22 @@ def go_on(write: Write) -> None:
     passed: set[tuple[int | None, int | None, int | None]] = set()
     while write.triggers or write.openings:
         if not write.triggers:
-            _open_all(write)
+            _open_all(write, stopped=len(passed) > MOST_MOVES)
             continue
         moving, following = write.triggers.pop(0)
         passed.add((moving.run.parent_id, moving.run.parent_visit, getattr(following, "visit", None)))
-        if len(passed) > 2 * MOST_MOVES:
-            raise Misconfigured(f"The workflow {write.run.definition.name!r} loops by itself.")
-        _move(write, moving, following if len(passed) <= MOST_MOVES else _stopped(following))
+        _move(write, moving, _within_bounds(following, passed=len(passed)))
 
 
-def _stopped(trigger: Trigger) -> Trigger:
-    if not isinstance(trigger, ActionDone | ChildEnded):
+def _within_bounds(trigger: Trigger, *, passed: int) -> Trigger:
+    if passed <= MOST_MOVES or not isinstance(trigger, ActionDone | ChildEnded):
         return trigger
-    reason = f"The workflow went on by itself for more than {MOST_MOVES} actions and was stopped."
-    return ActionFailed(visit=trigger.visit, instance=trigger.instance, reason=reason)
+    return _stop(trigger, for_good=passed > 2 * MOST_MOVES)
+
+
+def _stop(at: Any, *, for_good: bool) -> ActionFailed:
+    reason = f"The workflow went on by itself for more than {MOST_MOVES} steps and was stopped."
+    return ActionFailed(visit=at.visit, instance=getattr(at, "instance", None), reason=reason, stopped=for_good)
 
 
 def fire(write: Write, timer: Timer) -> None:
@@ -95,16 +98,19 @@ def _refused_output(write: Write, run: Passage, ended: ChildEnded, facts: Mappin
     return []
 
 
-def _open_all(write: Write) -> None:
+def _open_all(write: Write, *, stopped: bool) -> None:
     """Work items refer to their visits, so the visits are written first. Those of one sort that follow each other are
-    opened together.
+    opened together. Where the write is `stopped`, what may end at once is not opened.
     """
     for run in write.passages:
         run.save_visits()
     waiting, write.openings = write.openings, []
     for (_, sort), group in groupby(waiting, key=lambda one: (id(one[0]), type(one[1]))):
         together = list(group)
-        OPENINGS[sort](write, together[0][0], [effect for _, effect in together])
+        if stopped and sort in MAY_END_AT_ONCE:
+            write.triggers += [(run, _stop(effect, for_good=True)) for run, effect in together]
+        else:
+            OPENINGS[sort](write, together[0][0], [effect for _, effect in together])
 
 
 def _tell(write: Write, run: Passage, entry: TraceEntry) -> None:
@@ -197,6 +203,7 @@ OPENINGS: Mapping[type, Callable[[Write, Passage, list[Any]], None]] = {
     effects.AskKey: _one_by_one(keys.ask_key),
     effects.RunAction: actions.note_calls,
 }
+MAY_END_AT_ONCE = (effects.OpenApproval, effects.StartChild, effects.AskKey)
 WITHDRAWALS: Mapping[type, tuple[type, Callable[[Write, Passage, Any], None]]] = {
     effects.WithdrawTask: (effects.OpenTask, openings.withdraw_task),
     effects.WithdrawApproval: (effects.OpenApproval, openings.withdraw_approval),

@@ -162,7 +162,12 @@ def _action_done(board: Board, trigger: triggers.ActionDone) -> None:
 
 
 def _action_failed(board: Board, trigger: triggers.ActionFailed) -> None:
-    if spot := _machines(board, trigger.visit, trigger.instance):
+    spot = _machines(board, trigger.visit, trigger.instance)
+    if spot is None:
+        return
+    if trigger.stopped and not spot.in_incident:
+        board.fail(spot, reason=trigger.reason)
+    else:
         board.kind_at(spot.step).action_failed(board, spot, trigger.reason)
 
 

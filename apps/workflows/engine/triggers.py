@@ -69,11 +69,16 @@ class ActionDone:
 
 @dataclass(frozen=True, kw_only=True)
 class ActionFailed:
-    """The action of a visit failed for the last time."""
+    """The action of a visit failed for the last time.
+
+    `stopped`: the run goes on by itself without end, so the visit, of whatever kind, rests for an operator; no arrow is
+    taken.
+    """
 
     visit: int
     reason: str
     instance: int | None = None
+    stopped: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -161,6 +161,8 @@ class Working(Kind):
     def retry(self, board: Board, spot: Spot) -> None:
         if spot.visit.instances is not None:
             instances.retry(board, self, spot)
+        elif spot.visit.key_state is KeyState.ASKED:
+            exclusive.ask(board, spot)
         elif spot.visit.key_state is KeyState.HELD or spot.visit.begun:
             self.start(board, spot)
         else:
