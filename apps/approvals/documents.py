@@ -95,7 +95,7 @@ class Policy:
 
     levels: tuple[Level, ...]
     separation: tuple[str, ...] = ()
-    separation_empties: str = "incident"
+    separation_empties: str = "skip"
     fallback: tuple[Approver, ...] = ()
     returns: str = "restart"
     matters: tuple[str, ...] = ()
@@ -111,7 +111,7 @@ def parse_policy(document: object) -> Policy:
     return Policy(
         levels=tuple(_level(level) for level in document["levels"]),
         separation=tuple(document.get("separation", ())),
-        separation_empties=document.get("separation_empties", "incident"),
+        separation_empties=document.get("separation_empties", "skip"),
         fallback=_approvers(document.get("fallback", ())),
         returns=document.get("return", "restart"),
         matters=tuple(document.get("matters", ())),

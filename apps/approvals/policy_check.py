@@ -61,7 +61,7 @@ class _Check:
         who = "The policy"
         self._keys("", who, document, POLICY_KEYS)
         self._several("separation", who, "separation", document.get("separation", []), SEPARATIONS)
-        empties = document.get("separation_empties", "incident")
+        empties = document.get("separation_empties", "skip")
         self._one_of("separation_empties", who, "separation_empties", empties, EMPTIES)
         self._one_of("return", who, "return", document.get("return", "restart"), RETURNS)
         self._one_of("earlier_answers", who, "earlier_answers", document.get("earlier_answers", "ask"), EARLIER)
