@@ -29,7 +29,7 @@ class Rule:
 
     kind: str
     n: int | None = None
-    p: int | None = None
+    p: float | None = None
     groups: tuple[SignOff, ...] = ()
 
 

@@ -190,7 +190,7 @@ class _Check:
         if kind == "quorum":
             self._number(f"{place}.n", who, f"{key}.n", value.get("n"), 1, MOST_APPROVERS)
         if kind == "percent":
-            self._number(f"{place}.p", who, f"{key}.p", value.get("p"), 1, 100)
+            self._percentage(f"{place}.p", who, f"{key}.p", value.get("p"))
         if kind == "per_group":
             self._groups(f"{place}.groups", who, f"{key}.groups", value.get("groups"), asked=key == "rule")
 
@@ -303,6 +303,10 @@ class _Check:
     def _number(self, place: str, who: str, key: str, value: object, least: int, most: int) -> None:
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
             self._problem(place, who, key, f"must be a whole number from {least} to {most}")
+
+    def _percentage(self, place: str, who: str, key: str, value: object) -> None:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= 100:
+            self._problem(place, who, key, "must be a number above 0, of at most 100")
 
 
 APPROVER_CHECKS: Mapping[str, Callable[[_Check, str, str, str, Json], None]] = MappingProxyType(
