@@ -10,6 +10,8 @@ from django.conf import settings
 from django.http import HttpRequest
 from django_ratelimit.core import get_usage
 
+from apps.accounts.models import User
+
 log = structlog.get_logger(__name__)
 WAIT_SECONDS = 60
 
@@ -32,6 +34,11 @@ def wait_before_login(request: HttpRequest, username: str) -> int:
     by_account = _wait(request, "login-account", account, settings.LOGIN_RATE_PER_ACCOUNT)
     by_address = _wait(request, "login-address", client_address(request), settings.LOGIN_RATE_PER_ADDRESS)
     return max(by_account, by_address)
+
+
+def wait_before_password(request: HttpRequest, person: User) -> int:
+    """The same for somebody who gives their password again, to sign: counted together with attempts to log in."""
+    return wait_before_login(request, person.username)
 
 
 def _wait(request: HttpRequest, group: str, value: str, rate: str) -> int:

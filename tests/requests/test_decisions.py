@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
@@ -113,6 +114,17 @@ def test_somebody_of_an_earlier_level_comes_too_late(world, two_levels):
     record_decision(approval_of(request), verdict="approve", actor=world.manager)
     with refusal(AlreadyDecided):
         record_decision(approval_of(request), verdict="reject", comment="after all", actor=world.manager)
+
+
+def test_an_answer_meant_for_one_seat_never_decides_the_next_level(world, two_levels):
+    world.manager.groups.add(Group.objects.get(name="finance"))
+    request = make_request(two_levels, world.requester)
+    first = Seat.objects.get()
+    record_decision(approval_of(request), verdict="approve", seat=first.pk, actor=world.manager)
+    assert Seat.objects.filter(user=world.manager, decision=None).count() == 1
+    with refusal(AlreadyDecided):
+        record_decision(approval_of(request), verdict="approve", seat=first.pk, actor=world.manager)
+    assert Decision.objects.get().seat == first
 
 
 def test_a_second_decision_on_the_same_seat_is_refused(world, two_levels):

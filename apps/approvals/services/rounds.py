@@ -14,7 +14,7 @@ from apps.approvals import policies
 from apps.approvals.enums import ApprovalEvent, ApprovalStatus, Verdict, Why
 from apps.approvals.models import Approval, ApprovalLevel, Decision, Seat
 from apps.approvals.quorum import Level, Policy, tally
-from apps.approvals.selectors import Approver, Concerned
+from apps.approvals.selectors import Approver, Concerned, places_of, votes_of
 from apps.approvals.services.outcome import Outcome, ask_more, seat_people, told
 from apps.approvals.services.seating import (
     NOT_LAST_EDITOR,
@@ -23,11 +23,9 @@ from apps.approvals.services.seating import (
     Slate,
     fallback_of,
     is_short,
-    places_of,
     resolve,
     rounds_of,
     slate_of,
-    votes_of,
 )
 from apps.core.errors import AlreadyDecided, InvalidInput, NotPermitted, TransitionNotAllowed
 from apps.outbox.models import Note
@@ -103,16 +101,20 @@ def record_decision(
     policy: Policy,
     people: Concerned,
     signature: Signature | None = None,
+    seat_id: int | None = None,
 ) -> Outcome:
     """Records the one answer of the actor's seat, and ends the level or the round if that decides it.
 
-    `seats` are the open level's (`selectors.open_seats`), read under the stream's lock.
+    `seats` are the open level's (`selectors.open_seats`), read under the stream's lock. `seat_id` is the seat that the
+    actor meant; None: whichever is theirs.
 
     Raises NotPermitted for somebody who was not asked, is no longer in what they were asked as, or whose duties must
     be kept apart; AlreadyDecided when the seat has its answer or the round has ended; InvalidInput where the level asks
     for a comment or a password and none came. A late answer is recorded nowhere.
     """
     seat = policies.seat_of(actor, seats, approval_id=approval_id)
+    if seat_id is not None and seat.pk != seat_id:
+        raise AlreadyDecided
     approval = seat.level.approval
     level = policy.levels[approval.level]
     _refuse_impossible(seat, verdict, level, policy)

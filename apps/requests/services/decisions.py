@@ -29,21 +29,25 @@ def record_decision(
     verdict: Any,
     comment: Any = "",
     password: Any = None,
+    seat: int | None = None,
     actor: User,
     at: datetime | None = None,
 ) -> Approval:
     """Records the actor's answer on their seat; the level, the round and the run follow in the same transaction.
 
     `approval` was found through a selector; what counts is read again under the lock. `password` is needed where the
-    level wants a signed answer; how often it may be tried is for the face to limit. Raises InvalidInput for an
-    unknown verdict, an unfit comment or a wrong password, NotPermitted for somebody who was not asked or may not
-    answer, AlreadyDecided when the seat has its answer or the round has ended; then nothing changed. Two people at the
-    same instant get one outcome.
+    level wants a signed answer; how often it may be tried is for the face to limit. `seat` is the id of the seat that
+    was shown: with it no other one of the actor's is answered, so that a form or a link that is sent twice never
+    decides the next level as well. Raises InvalidInput for an unknown verdict, an unfit comment or a wrong password,
+    NotPermitted for somebody who was not asked or may not answer, AlreadyDecided when the seat has its answer or the
+    round has ended; then nothing changed. Two people at the same instant get one outcome.
     """
     signature = signed(actor, password)
     request, seats = _lock(approval)
     write = Write(request=request, actor=actor, at=at or clock.now())
-    decided = decide(write, approval, seats, verdict=verdict, comment=comment, signature=signature, actor=actor)
+    decided = decide(
+        write, approval, seats, verdict=verdict, comment=comment, signature=signature, seat=seat, actor=actor
+    )
     write.finish()
     return decided
 
@@ -57,6 +61,7 @@ def decide(
     comment: Any,
     actor: User,
     signature: approvals.Signature | None = None,
+    seat: int | None = None,
 ) -> Approval:
     """`record_decision` within a write: `seats` are those of the open level, as they are under the lock."""
     if verdict not in Verdict.values:
@@ -73,6 +78,7 @@ def decide(
         policy=policy,
         people=people,
         signature=signature,
+        seat_id=seat,
     )
     first_response(write)
     take_over(write, outcome, visit=current.visit.number, run=write.passage_of(current.visit.run_id))
