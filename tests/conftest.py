@@ -18,7 +18,7 @@ from pytest_django import DjangoDbBlocker
 from apps.approvals import selectors as approval_selectors
 from apps.calendars import selectors as calendar_selectors
 from apps.requests import facts
-from apps.requests.services import approving
+from apps.requests.selectors import rounds
 from apps.sla import selectors as sla_selectors
 from apps.workflows import selectors as workflow_selectors
 
@@ -27,8 +27,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 VERSION_CACHES = (
     approval_selectors.policy_of,
     calendar_selectors.calendar_of,
-    approving._inline_policy,
     facts.form_of,
+    rounds.inline_policy,
     sla_selectors.targets_of,
     workflow_selectors.definition_of,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -17,7 +17,8 @@ from apps.accounts.models import User
 from apps.accounts.stand_ins import Scope
 from apps.approvals.enums import ApprovalStatus
 from apps.approvals.models import ApprovalPolicyVersion, Seat
-from apps.approvals.quorum import Policy, parse_policy
+from apps.approvals.policies import has_answer
+from apps.approvals.quorum import Place, Policy, Vote, parse_policy
 
 Rule = Mapping[str, Any]
 MOST_PEOPLE = 200
@@ -158,6 +159,17 @@ def with_standing(seats: QuerySet[Seat]) -> QuerySet[Seat]:
     return seats.annotate(
         stands=Case(When(stands, then=Value(True)), default=Value(False), output_field=BooleanField())
     )
+
+
+def places_of(seats: Iterable[Seat]) -> list[Place]:
+    """The seats as a tally reads them."""
+    return [Place(seat=seat.pk, groups=frozenset(seat.sign_offs), decides=seat.decides) for seat in seats]
+
+
+def votes_of(seats: Iterable[Seat]) -> list[Vote]:
+    """The answers in the order in which they were given."""
+    given = sorted((seat.decision for seat in seats if has_answer(seat)), key=lambda decision: decision.pk)
+    return [Vote(seat=decision.seat_id, verdict=decision.verdict) for decision in given]
 
 
 def waiting_for(user: User) -> QuerySet[Seat]:

@@ -11,7 +11,7 @@ from apps.accounts.stand_ins import stand_ins
 from apps.approvals.models import Approval, Decision, Seat
 from apps.approvals.policies import has_answer
 from apps.approvals.quorum import Level, Place, Policy, Vote, tally
-from apps.approvals.selectors import Approver, Concerned, Rule, resolve_approvers
+from apps.approvals.selectors import Approver, Concerned, Rule, places_of, resolve_approvers, votes_of
 from apps.workflows.engine.guards import GuardFailed
 
 NOT_REQUESTER, NOT_LAST_EDITOR = "not_requester", "not_last_editor"
@@ -96,16 +96,6 @@ def _would_pass(level: Level, places: Sequence[Place], votes: Sequence[Vote], ab
     yes = [Vote(seat=seat, verdict="approve") for seat in able if not deciders or seat in deciders]
     reached = tally(level, places, [*votes, *yes])
     return reached.status == "approved" or (reached.reason == "tie" and reached.status == "pending")
-
-
-def places_of(seats: Sequence[Seat]) -> list[Place]:
-    return [Place(seat=seat.pk, groups=frozenset(seat.sign_offs), decides=seat.decides) for seat in seats]
-
-
-def votes_of(seats: Sequence[Seat]) -> list[Vote]:
-    """The answers in the order in which they were given."""
-    given = sorted((seat.decision for seat in seats if has_answer(seat)), key=lambda decision: decision.pk)
-    return [Vote(seat=decision.seat_id, verdict=decision.verdict) for decision in given]
 
 
 def _named(slate: Slate, level: Level, people: Concerned) -> list[Approver]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import datetime, timedelta
-from functools import lru_cache
 
 from apps.approvals import services as approvals
 from apps.approvals.models import Approval
-from apps.approvals.quorum import Deadline, Level, Policy, parse_policy
-from apps.approvals.selectors import Concerned, policy_of
+from apps.approvals.quorum import Deadline, Level, Policy
+from apps.approvals.selectors import Concerned
 from apps.calendars.business_time import add
 from apps.calendars.selectors import calendar_of
 from apps.requests.enums import Relation
 from apps.requests.models import Request
+from apps.requests.selectors.rounds import policy_at
 from apps.requests.services.pins import default_calendar
 from apps.requests.services.work_items import concerned, row_of, seen_at
 from apps.requests.services.writing import Write
@@ -23,7 +23,6 @@ from apps.workflows.engine.definition import Step
 from apps.workflows.engine.triggers import Complete
 from apps.workflows.enums import TimerKind
 from apps.workflows.models import Timer
-from apps.workflows.selectors import definition_of
 from apps.workflows.services.running import Passage
 
 
@@ -66,14 +65,7 @@ def take_over(write: Write, outcome: approvals.Outcome, *, visit: int, run: Pass
 
 def policy_for(write: Write, step: Step, *, run: Passage | None = None) -> Policy:
     """The approval policy of a step: inline in the document, or the pinned version it names."""
-    if "policy_ref" in step.settings:
-        return policy_of(write.request.pins["policies"][step.settings["policy_ref"]])
-    return _inline_policy((run or write.run).run.version_id, step.id)
-
-
-@lru_cache(maxsize=1024)
-def _inline_policy(version_id: int, step_id: str) -> Policy:
-    return parse_policy(definition_of(version_id).step(step_id).settings["policy"])
+    return policy_at(step, version=(run or write.run).run.version_id, pins=write.request.pins)
 
 
 def _digest(request: Request, policy: Policy) -> str:
