@@ -19,6 +19,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from apps.core.json_places import forbidden_at
 from apps.core.text import text_problem
 
 MOST_CHARACTERS = 1_000_000
@@ -137,12 +138,19 @@ def read_document(text: str) -> Any:
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         raise ValidationError(f"Line {error.lineno}, column {error.colno}: {error.msg}.") from error
-    except RecursionError as error:
-        raise ValidationError(f"This is nested more than {DEEPEST} levels deep.") from error
-    except ValueError as error:
-        raise ValidationError(str(error)) from error
-    _check_values(value)
+    except (RecursionError, ValueError) as error:
+        raise _placed(text, str(error)) from error
+    try:
+        _check_values(value)
+    except ValidationError as refusal:
+        raise _placed(text, refusal.messages[0]) from refusal
     return value
+
+
+def _placed(text: str, otherwise: str) -> ValidationError:
+    """What no document may hold, with its place; `otherwise` where the place is not found."""
+    found = forbidden_at(text, deepest=DEEPEST, longest=MOST_CHARACTERS)
+    return ValidationError(": ".join(found) if found else otherwise)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,15 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests.factories import approval_document, line_document
+from tests.factories import approval_document, choice_document, line_document
 from tests.requests.conftest import World
+from tests.requests.odd_documents import ODD
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+PROBLEM = frozenset({"code", "severity", "step", "transition", "message", "path"})
+SECONDS = 20  # a person waits 5 at most; the machine of a test may be busy
 NOW = "2026-11-23T10:00:00Z"
 Json = dict[str, Any]
 
@@ -117,17 +121,17 @@ def test_json_that_is_no_document_exits_with_1(file: Any, document: Any) -> None
 
 BROKEN = [
     (b'{"format": 1,', "line 1, column 14", "Line 1, column 14: Expecting property name"),
-    (b'{"a": 1, "a": 2}', "", "The key 'a' occurs twice"),
-    (b'{"a": NaN}', "", "NaN is not JSON."),
-    (b'{"a": -Infinity}', "", "-Infinity is not JSON."),
-    (b"[" * 100 + b"]" * 100, "", "nested more than 60 levels deep"),
-    (b"[" * 200_000, "", "nested more than 60 levels deep"),
+    (b'{"a": 1,\n "a": 2}', "line 2, column 2", "The key 'a' occurs twice"),
+    (b'{"a": NaN}', "line 1, column 7", "NaN is not JSON."),
+    (b'{"a": -Infinity}', "line 1, column 7", "-Infinity is not JSON."),
+    (b"[" * 100 + b"]" * 100, "line 1, column 61", "nested more than 60 levels deep"),
+    (b"[" * 200_000, "line 1, column 61", "nested more than 60 levels deep"),
     (b" " * 1_000_001, "", "This is too long"),
     (b'"' + b"x" * 5_000_000, "", "This is too long"),
     (b"\xff\xfe{}", "", "This is not UTF-8 (byte 1)."),
-    (b'"\\u0000"', "", "cannot be stored"),
-    (b'"\\ud800"', "", "cannot be stored"),
-    (b"9" * 5_000, "", "limit"),
+    (b'["\\u0000"]', "line 1, column 2", "cannot be stored"),
+    (b'"\\ud800"', "line 1, column 1", "cannot be stored"),
+    (b"[\n " + b"9" * 5_000 + b"]", "line 2, column 2", "A number has at most 4,300 digits."),
     (b"", "line 1, column 1", "Expecting value"),
 ]
 
@@ -156,6 +160,35 @@ def test_a_file_that_is_not_there_exits_with_2(tmp_path: Path) -> None:
     assert (code, told) == (2, f"{tmp_path / 'gone.json'}: No such file or directory.")
     assert json.loads(lines[-1])["problems"][0]["code"] == "unreadable"
     assert unreadable("check_workflow", str(tmp_path))[:2] == (2, f"{tmp_path}: Is a directory.")
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_document_is_answered_at_once_in_one_form_with_the_places(file: Any, name: str) -> None:
+    path, out = file("odd.json", ODD[name]), StringIO()
+    began = time.monotonic()
+    try:
+        call_command("check_workflow", path, "--json", stdout=out, stderr=StringIO())
+        code = 0
+    except SystemExit as end:
+        code = int(str(end.code))
+    except CommandError as refusal:
+        code = refusal.returncode
+    took = time.monotonic() - began
+    answer = json.loads(out.getvalue().splitlines()[-1])
+    errors = [one for one in answer["problems"] if one["severity"] == "error"]
+    assert set(answer) == {"publishable", "verified", "problems"}
+    assert {frozenset(one) for one in answer["problems"]} <= {PROBLEM}
+    assert (code == 0) is answer["publishable"]
+    assert code == 0 or errors
+    assert [one for one in errors if not place_in(one, path)] == []
+    assert took < SECONDS
+
+
+def place_in(problem: Json, path: str) -> bool:
+    """Whether it names a place: a step, a transition, a path; the whole document; or what is wrong with the file."""
+    message = problem["message"]
+    named = problem["step"] or problem["transition"] is not None or problem["path"]
+    return bool(named) or message.startswith(("The document: ", f"{path}: This is not UTF-8 (byte "))
 
 
 def test_a_dry_run_needs_both_of_its_files(file: Any) -> None:
@@ -227,9 +260,12 @@ def test_a_document_with_errors_is_not_walked(world: World, file: Any) -> None:
 # a fresh checkout
 
 
+DATABASE = "database.sqlite3"
+
+
 def manage(tmp_path: Path, *args: str) -> tuple[int, Json]:
-    """Exit code and last line of a command on the demonstration's settings, with a database that has no tables."""
-    environment = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path}/empty.sqlite3"}
+    """Exit code and last line of a command on the demonstration's settings, where no database was made yet."""
+    environment = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path / DATABASE}"}
     environment.pop("DJANGO_SETTINGS_MODULE", None)
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "manage.py", *args, "--json"],
@@ -252,6 +288,32 @@ def test_without_a_database_the_document_is_checked_and_what_it_names_is_not(tmp
     code, answer = manage(tmp_path, "check_workflow", file("bad.json", document))
     assert (code, answer["publishable"]) == (1, False)
     assert answer["problems"][-1]["code"] == "references_unchecked"
+    assert not (tmp_path / DATABASE).exists()
+
+
+def test_a_database_that_was_not_migrated_is_left_as_it_is(tmp_path: Path, file: Any) -> None:
+    (tmp_path / DATABASE).touch()
+    code, answer = manage(tmp_path, "check_workflow", file("flow.json", line_document("flow")))
+    assert (code, [one["code"] for one in answer["problems"]]) == (0, ["references_unchecked"])
+
+
+@pytest.mark.parametrize(
+    ("document", "codes"),
+    [
+        (choice_document("request.numbr == 'x'"), ["unknown_field", "references_unchecked"]),
+        (line_document("flow", {"id": "sub", "kind": "subflow", "workflow": "other"}), ["references_unchecked"]),
+        (
+            line_document("flow", {"id": "sub", "kind": "subflow", "workflow": "flow"}),
+            ["references_unchecked", "endless_recursion"],
+        ),
+    ],
+    ids=["a name that no request has", "a workflow that is not known", "a workflow that runs itself without end"],
+)
+def test_without_a_database_everything_is_found_that_needs_none(
+    tmp_path: Path, file: Any, document: Json, codes: list[str]
+) -> None:
+    _, answer = manage(tmp_path, "check_workflow", file("flow.json", document))
+    assert sorted(one["code"] for one in answer["problems"]) == sorted(codes)
 
 
 def test_without_a_database_a_dry_run_knows_nobody(tmp_path: Path, file: Any) -> None:
@@ -259,3 +321,4 @@ def test_without_a_database_a_dry_run_knows_nobody(tmp_path: Path, file: Any) ->
     code, answer = manage(tmp_path, "simulate_workflow", "fixtures/workflows/access.json", file("facts.json", facts))
     assert (code, answer["ended"]) == (0, "rejected")
     assert [one["code"] for one in answer["problems"]] == ["references_unchecked"]
+    assert not (tmp_path / DATABASE).exists()

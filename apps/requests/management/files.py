@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
+from django.db import OperationalError, ProgrammingError, connection
 
 from apps.core.admin_parts import MOST_CHARACTERS, read_document
 
 PLACE = re.compile(r"(Line [0-9]+, column [0-9]+): ")
 WIDEST = 40
 REFUSED, UNREADABLE = 1, 2  # exit codes
+
+
+Answer = TypeVar("Answer")
+
+
+def with_database(ask: Callable[[], Answer], *, otherwise: Callable[[], Answer]) -> Answer:
+    """What `ask` says; what `otherwise` says where there is no database, or none that is migrated.
+
+    A SQLite file that is not there is not made.
+    """
+    if _is_missing_file():
+        return otherwise()
+    try:
+        return ask()
+    except (OperationalError, ProgrammingError):
+        return otherwise()
+
+
+def _is_missing_file() -> bool:
+    name = str(connection.settings_dict["NAME"])
+    in_memory = name.startswith((":memory:", "file:"))
+    return connection.vendor == "sqlite" and not in_memory and not Path(name).exists()
 
 
 class Unreadable(Exception):

@@ -12,8 +12,8 @@ from apps.approvals.quorum import check_policy
 from apps.approvals.selectors import current_policies
 from apps.core.errors import Conflict
 from apps.requests.services.checking import ask_check, finished_check
-from apps.requests.services.gate_forms import Forms
-from apps.requests.services.gate_guards import Surroundings, guard_problems
+from apps.requests.services.gate_forms import Forms, NoForms
+from apps.requests.services.gate_guards import Surroundings, guard_problems, guard_problems_in
 from apps.requests.services.gate_liveness import NOBODY_CAN_ANSWER, unanswerable
 from apps.requests.services.gate_references import unknown_references
 from apps.workflows.engine import gate
@@ -73,6 +73,23 @@ def check_workflow(document: Any, *, most: int = MOST_MARKINGS, progress: Progre
         most=most,
         progress=progress,
     )
+
+
+def check_alone(document: Any, *, progress: Progress | None = None) -> GateResult:
+    """The same where there is no database to ask: of what the document names, and of the forms, nothing is known. The
+    other workflows that it runs are taken to end."""
+
+    def problems(drawn: Document, definition: Definition) -> Iterator[Problem]:
+        around = Surroundings(known={definition.workflow: definition}, policies={}, forms=NoForms())
+        yield from _policies(drawn)
+        yield from guard_problems_in(definition, (), around)
+
+    def outcomes(definition: Definition) -> Outcomes | None:
+        own = {definition.workflow: definition}
+        runs = {step.settings["workflow"] for step in definition.steps if step.kind == "subflow"}
+        return can_end(own) if runs <= own.keys() else None
+
+    return gate.check(document, beyond=problems, children=outcomes, progress=progress)
 
 
 def check_live(workflow: Workflow, document: Any, *, publisher: User | None = None) -> GateResult:

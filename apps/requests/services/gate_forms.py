@@ -34,6 +34,13 @@ class Forms:
         return {key: self._known[key] for key in sorted(wanted & self._known.keys())}
 
 
+class NoForms(Forms):
+    """Where there is no database to ask."""
+
+    def fields(self, keys: Iterable[str]) -> dict[str, Fields]:
+        return {}
+
+
 def shapes_for(workflow_key: str, *, roots: Mapping[str, Fields] | None = None, forms: Forms) -> tuple[Shape, ...]:
     """A shape per active item whose rules may lead to the workflow, named by the item's slug, in order of slug.
 

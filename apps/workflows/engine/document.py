@@ -117,8 +117,21 @@ def _check_schema(document: Any) -> Iterator[Problem]:
         text = f"The format is {FORMAT}; this document says {_shown(document.get('format'))}."
         yield Problem(code="format", message=text, path="format")
         return
-    for error in _VALIDATOR.iter_errors(document):
-        yield from _schema_problems(document, error)
+    sizes = list(_check_sizes(document))
+    yield from sizes or (
+        found for error in _VALIDATOR.iter_errors(document) for found in _schema_problems(document, error)
+    )
+
+
+def _check_sizes(document: Any) -> Iterator[Problem]:
+    """Lists that are too long: what stands in them is not looked at, which could take long."""
+    for group in ("stages", "steps", "transitions"):
+        entries, most = (
+            document.get(group) if isinstance(document, dict) else None,
+            SCHEMA["properties"][group]["maxItems"],
+        )
+        if isinstance(entries, list) and len(entries) > most:
+            yield _problem_at(document, (group,), "too_large", f"it has more than {most} entries.")
 
 
 def _schema_problems(document: Any, error: ValidationError) -> Iterator[Problem]:

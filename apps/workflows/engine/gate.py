@@ -55,14 +55,15 @@ def check(
     *,
     policies: Policies = MappingProxyType({}),
     beyond: Callable[[Mapping[str, Any], Definition], Iterable[Problem]] = lambda document, definition: (),
-    children: Callable[[Definition], Outcomes] = lambda definition: MappingProxyType({}),
+    children: Callable[[Definition], Outcomes | None] = lambda definition: MappingProxyType({}),
     most: int = MOST_MARKINGS,
     progress: Progress | None = None,
 ) -> GateResult:
     """Everything that is wrong with a document; never raises, whatever JSON value it is given.
 
     Schema and structure first; only where they hold what `beyond` finds, and then soundness, up to `most` markings.
-    `policies` are the approval policies it may name, `children` gives the outcomes of the workflows it may run.
+    `policies` are the approval policies it may name, `children` gives the outcomes of the workflows it may run
+    (None: they can end with any).
     """
     known = document_hash(document) if isinstance(document, dict) else ""
     problems = check_document(document, policies=policies)

@@ -15,6 +15,7 @@ from apps.workflows.engine.kinds import KINDS
 from apps.workflows.engine.kinds.base import Kind, Policies, step_problem
 from apps.workflows.engine.problems import Problem, Severity
 
+MOST_CONDITIONS = 200  # out of one step; exploring asks at most 250 in a row
 OF_THE_VISIT = frozenset({"for_each", "count", "done_when", "exclusive"})  # read once for all instances
 
 
@@ -99,6 +100,9 @@ def _check_step(step: Step, definition: Definition, policies: Policies) -> Itera
     kind = KINDS[step.kind]
     yield from kind.check(step, definition, policies)
     yield from _check_expressions(step, kind)
+    if sum(arrow.when is not None for arrow in definition.arrows_from(step.id)) > MOST_CONDITIONS:
+        text = f"more than {MOST_CONDITIONS} arrows with a condition lead out of it; decide in several steps."
+        yield step_problem("too_large", step, text)
     if kind.working:
         yield from _check_outcomes(step, kind, definition, policies)
         yield from check_attributes(step, definition)

@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, ProgrammingError
 
-from apps.requests.management.files import REFUSED, UNREADABLE, Unreadable, listed, read_json
-from apps.requests.services.gate import check_workflow
-from apps.workflows.engine import gate
+from apps.requests.management.files import REFUSED, UNREADABLE, Unreadable, listed, read_json, with_database
+from apps.requests.services.gate import check_alone, check_workflow
 from apps.workflows.engine.gate import GateResult
 from apps.workflows.engine.problems import Problem, Severity
 
@@ -24,8 +22,9 @@ UNCHECKED = Problem(
     code="references_unchecked",
     severity=Severity.WARNING,
     message=(
-        "There is no database to ask, so it was not checked whether the people, teams, forms, policies, calendars and"
-        " workflows that the document names exist. Run `manage.py migrate` first."
+        "There is no migrated database to ask, so it was not checked whether what the document names exists (people,"
+        " teams, forms, policies, calendars, workflows, secrets), whether its guards fit the forms, and whether"
+        " somebody can answer each approval. Run `manage.py migrate` first to have that checked too."
     ),
 )
 
@@ -70,12 +69,13 @@ class Command(BaseCommand):
 
 
 def checked(document: Any, progress: Callable[[int], None]) -> GateResult:
-    """The gate's answer; where there is no database to ask, the engine's, which says so."""
-    try:
-        return check_workflow(document, progress=progress)
-    except (OperationalError, ProgrammingError):
-        result = gate.check(document, progress=progress)
+    """The gate's answer; where there is no database to ask, what can be found without one, and that."""
+
+    def alone() -> GateResult:
+        result = check_alone(document, progress=progress)
         return replace(result, problems=(*result.problems, UNCHECKED))
+
+    return with_database(lambda: check_workflow(document, progress=progress), otherwise=alone)
 
 
 def _verdict(result: GateResult) -> str:

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, ProgrammingError
 
 from apps.core.errors import InvalidInput
 from apps.requests.management.commands.check_workflow import UNCHECKED
-from apps.requests.management.files import REFUSED, UNREADABLE, Unreadable, listed, read_json
+from apps.requests.management.files import REFUSED, UNREADABLE, Unreadable, listed, read_json, with_database
 from apps.requests.services.trial import DryRun, simulate_alone, simulate_document
 from apps.workflows.engine.problems import Problem
 from apps.workflows.engine.simulation import Trial
@@ -67,11 +66,11 @@ def walked(document: Any, given: Any) -> DryRun:
 
 
 def _walked(document: Any, given: Any) -> DryRun:
-    try:
-        return simulate_document(document, given, actor=None)
-    except (OperationalError, ProgrammingError):
+    def alone() -> DryRun:
         dry_run = simulate_alone(document, given)
         return replace(dry_run, problems=(*dry_run.problems, UNCHECKED))
+
+    return with_database(lambda: simulate_document(document, given, actor=None), otherwise=alone)
 
 
 def _report(answer: Json) -> Iterator[str]:
