@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_slug
 from django.db import transaction
 
 from apps.accounts.models import User
 from apps.core import clock
-from apps.core.crypto import open_sealed, seal
+from apps.core.crypto import SealBroken, data_ring, open_sealed, seal
 from apps.core.errors import InvalidInput, Misconfigured
+from apps.core.locks import lock_rows
 from apps.core.text import is_blank, text_problem
 from apps.outbox.publish import SYSTEM
 from apps.workflows.models import Secret
 
 LONGEST_NAME = 80
 LONGEST_VALUE = 4096
+BATCH = 100
 
 
 @transaction.atomic
@@ -48,6 +53,54 @@ def reveal(name: str) -> bytes:
     if secret is None:
         raise Misconfigured(f"There is no secret named {name!r}; an administrator adds it under Workflows, Secrets.")
     return open_sealed(secret.sealed, place=_place(name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resealed:
+    """What became of a batch: how many were sealed anew, how many had the newest key, and which cannot be opened."""
+
+    sealed: int
+    kept: int
+    broken: tuple[tuple[str, str], ...]
+
+
+def reseal_secrets(*, batch: int = BATCH) -> Iterator[Resealed]:
+    """Seals every secret under the current key of DATA_KEYS that another key seals, a batch per transaction.
+
+    The rows of a batch are locked and read again, so a value that somebody is replacing is never written over: who
+    comes second waits. The value stays the same, so neither `changed_at` nor the change log is touched. One that
+    cannot be opened is left as it is and named. A second run finds nothing to do; one that was broken off goes on.
+    """
+    last = 0
+    while ids := list(Secret.objects.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:batch]):
+        yield _reseal(ids)
+        last = ids[-1]
+
+
+@transaction.atomic
+def _reseal(ids: list[int]) -> Resealed:
+    current = data_ring().current
+    rows = lock_rows(Secret.objects.filter(pk__in=ids))
+    waiting = [row for row in rows if _key_of(row.sealed) != current]
+    anew, broken = [], []
+    for row in waiting:
+        try:
+            row.sealed = seal(open_sealed(row.sealed, place=_place(row.name)), place=_place(row.name))
+        except (Misconfigured, SealBroken) as error:
+            broken.append((row.name, error.detail))
+        else:
+            anew.append(row)
+    Secret.objects.bulk_update(anew, ["sealed"])
+    return Resealed(sealed=len(anew), kept=len(rows) - len(waiting), broken=tuple(broken))
+
+
+def sealing_keys() -> frozenset[str]:
+    """The ids of the keys that a stored secret still needs."""
+    return frozenset(_key_of(sealed) for sealed in Secret.objects.values_list("sealed", flat=True).iterator())
+
+
+def _key_of(sealed: str) -> str:
+    return sealed.partition(":")[0]
 
 
 def secret_names() -> frozenset[str]:
