@@ -361,7 +361,7 @@ def test_without_rules_every_request_leads_to_the_workflow_that_is_given(workflo
         ("form/fields/0/type", "riddle", "item/form/fields/0"),
         ("form/fields/0/label", "a\x00b", "item/form/fields/0/label"),
         ("form/fields/1/max", float("inf"), "item/form/fields/1/max"),
-        ("form/extra", 1, "item/form/fields"),
+        ("form/extra", 1, "item/form/extra"),
         ("form_key", "two words", "item/form_key"),
         ("form", UNSENT, "item/form_key"),
         ("sla", 7, "item/sla"),

@@ -359,7 +359,7 @@ def test_nobody_hears_of_history_and_the_sweeps_leave_it_alone(desk):
     desk.import_rows(*rows("A1", ASKED, CHECKED, APPROVED), *rows("A2", *WHOLE))
     before = row_counts()
     run_relay()
-    assert run_sweeps(clock.now()) == {"keys": 0, "timers": 0, "sla": 0, "archiving": 0}
+    assert run_sweeps(clock.now()) == {"attendance": 0, "keys": 0, "timers": 0, "sla": 0, "archiving": 0}
     assert (Delivery.objects.count(), Notification.objects.count()) == (0, 0)
     assert row_counts() == before
     assert not Event.objects.filter(position=None).exists()
