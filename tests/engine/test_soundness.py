@@ -181,23 +181,6 @@ def test_a_race_is_sound():
     assert (found.problems, found.outcomes) == ((), {"completed", "rejected"})
 
 
-def test_several_ends_are_sound_and_different_ones_a_warning():
-    source = document(
-        [split(), task("a"), task("b")],
-        [
-            arrow("start", "split"),
-            arrow("split", "a"),
-            arrow("split", "b"),
-            arrow("a", "paid"),
-            arrow("b", "no"),
-        ],
-    )
-    (warning,) = explored(source).problems
-    assert (warning.code, warning.severity, warning.step) == ("different_ends", Severity.WARNING, "no")
-    source["steps"][-1]["terminate"] = True
-    assert explored(source).problems == ()
-
-
 def test_an_interrupting_deadline_and_a_failed_action_are_followed():
     source = document(
         [

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from apps.workflows.engine.definition import Definition
 from apps.workflows.engine.problems import Problem, Severity
-from apps.workflows.engine.soundness.findings import findings, outcomes, problem_of
+from apps.workflows.engine.soundness.ends import different_side_ends, outcomes, way_to_step
+from apps.workflows.engine.soundness.findings import findings, problem_of, way_text
 from apps.workflows.engine.soundness.frame import Frame
 from apps.workflows.engine.soundness.model import Children, Model, model_of
 from apps.workflows.engine.soundness.reduction import Reducer
 from apps.workflows.engine.soundness.search import Budget, Space, search
-from apps.workflows.engine.soundness.side import apart
+from apps.workflows.engine.soundness.side import Side, apart
 
 MOST = 50_000
 MOST_TO_EXPLAIN = 5_000
@@ -51,29 +52,41 @@ def explore(
     """
     budget = Budget(most=most, progress=progress)
     main, sides = apart(model_of(definition, children))
-    parts = [_part(model, definition, budget) for model in (main, *(side.model for side in sides))]
-    problems = [problem for part in parts for problem in part.problems]
-    verified = all(part.verified for part in parts)
+    models = [main, *(side.model for side in sides)]
+    spaces = [Reducer(budget=budget).explored(model) for model in models]
+    problems = [
+        each for model, space in zip(models, spaces, strict=True) for each in _problems(model, space, definition)
+    ]
+    for side, space in zip(sides, spaces[1:], strict=True):
+        problems += _side_problems(main, spaces[0], side, space, definition)
+    verified = all(space.finished for space in spaces)
     if not verified:
         problems.append(_not_verified(budget))
     return Soundness(
-        verified=verified,
-        problems=tuple(problems),
-        markings=budget.used,
-        outcomes=frozenset().union(*(part.outcomes for part in parts)),
+        verified=verified, problems=tuple(problems), markings=budget.used, outcomes=_outcomes(spaces[0], spaces[1:])
     )
 
 
-def _part(model: Model, definition: Definition, budget: Budget) -> Soundness:
-    space = Reducer(budget=budget).explored(model)
-    found = list(findings(space))
-    shown = _as_drawn(model, space) if any(each.severity is Severity.ERROR for each in found) else space
-    return Soundness(
-        verified=space.finished,
-        problems=tuple(problem_of(finding, shown, definition) for finding in findings(shown)),
-        markings=len(space.states),
-        outcomes=outcomes(space),
-    )
+def _problems(model: Model, space: Space, definition: Definition) -> Iterator[Problem]:
+    if next(findings(space), None) is not None:
+        shown = _as_drawn(model, space)
+        for finding in findings(shown):
+            yield problem_of(finding, shown, definition)
+
+
+def _side_problems(model: Model, main: Space, side: Side, space: Space, definition: Definition) -> Iterator[Problem]:
+    """`main` is the space of the model that the side branch was taken out of."""
+    found = list(different_side_ends(main, side, space)) if main.finished and space.finished else []
+    if found:
+        shown = _as_drawn(model, main)
+        before = way_text(shown, way_to_step(shown, side.step))
+        yield from (problem_of(finding, space, definition, before=before) for finding in found)
+
+
+def _outcomes(main: Space, sides: Iterable[Space]) -> frozenset[str]:
+    """Of the whole run: a side branch that comes to no end with an outcome leaves that to the others."""
+    told = frozenset[str]().union(*(outcomes(space) for space in sides)) - {""}
+    return told | {outcome or "cancelled" for outcome in outcomes(main)}
 
 
 def _as_drawn(model: Model, space: Space) -> Space:

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
 
 from apps.workflows.engine.definition import Definition
-from apps.workflows.engine.problems import Problem, Severity
-from apps.workflows.engine.soundness.search import Failure, Move, Space
+from apps.workflows.engine.problems import Problem
+from apps.workflows.engine.soundness.ends import different_ends
+from apps.workflows.engine.soundness.search import Failure, Finding, Move, Space
 
 MOST_SHOWN = 30
-
-
-class Finding(NamedTuple):
-    """Something wrong with a step of a model, and the moves that lead to it."""
-
-    code: str
-    step: str
-    text: str
-    way: tuple[Move, ...] = ()
-    severity: Severity = Severity.ERROR
 
 
 def findings(space: Space) -> Iterator[Finding]:
@@ -35,14 +25,14 @@ def findings(space: Space) -> Iterator[Finding]:
         stuck = list(_stuck(space))
         yield from stuck
         yield from _dead(space, frozenset(finding.step for finding in stuck))
-        yield from _different_ends(space)
+        yield from different_ends(space)
 
 
-def problem_of(finding: Finding, space: Space, document: Definition) -> Problem:
-    """The finding as a problem of the document, its way written out."""
+def problem_of(finding: Finding, space: Space, document: Definition, *, before: tuple[str, ...] = ()) -> Problem:
+    """The finding as a problem of the document, its way written out; `before`: what came before the space began."""
     step_id = space.frame.model.real(finding.step)
     places = [step.id for step in document.steps]
-    way = way_text(space, finding.way)
+    way = (*before, *way_text(space, finding.way))
     shown = way if len(way) <= MOST_SHOWN else (*way[: MOST_SHOWN - 1], "...", way[-1])
     shortest = f" Shortest way there: {', '.join(shown)}." if way else ""
     return Problem(
@@ -64,25 +54,6 @@ def way_text(space: Space, moves: Iterable[Move]) -> tuple[str, ...]:
         taken = (arrows[index] for index in move.ways)
         found += [f"{arrow.source} to {space.frame.model.real(arrow.target)}" for arrow in taken]
     return tuple(found)
-
-
-def outcomes(space: Space) -> frozenset[str]:
-    """The outcomes a run can end with."""
-    settings = {step.id: step.settings for step in space.frame.definition.steps}
-    last: list[set[str]] = [set() for _ in space.states]
-    waiting = [(move.target, _after("", move, settings)) for move in space.starts]
-    while waiting:
-        number, outcome = waiting.pop()
-        if outcome not in last[number]:
-            last[number].add(outcome)
-            waiting += [(move.target, _after(outcome, move, settings)) for move in space.moves[number]]
-    ended = (last[number] for number, state in enumerate(space.states) if not state.records)
-    return frozenset(outcome or "cancelled" for each in ended for outcome in each)
-
-
-def _after(outcome: str, move: Move, settings: Mapping[str, Mapping[str, Any]]) -> str:
-    told = [settings[end]["outcome"] for end in move.ends if "outcome" in settings[end]]
-    return told[-1] if told else outcome
 
 
 def _finding(code: str, space: Space, failure: Failure, text: str) -> Finding:
@@ -187,7 +158,7 @@ def _starving(space: Space, way: tuple[Move, ...], join: str) -> str | None:
     return next((space.frame.model.real(step) for step in gone if step == join or join in reachable(step)), None)
 
 
-# what is never reached, and ends
+# what is never reached
 
 
 def _dead(space: Space, stuck: frozenset[str]) -> Iterator[Finding]:
@@ -200,36 +171,3 @@ def _dead(space: Space, stuck: frozenset[str]) -> Iterator[Finding]:
         if step.id not in space.alive and step.id not in behind:
             for each in model.steps_in(step.id):
                 yield Finding("dead_step", each, "no run ever comes here.")
-
-
-def _different_ends(space: Space) -> Iterator[Finding]:
-    """Pairs of ends with different outcomes on one way. An end that terminates decides, so it is not one of them."""
-    counted = {
-        step.id: step.settings["outcome"]
-        for step in space.frame.definition.steps
-        if step.kind == "end" and "outcome" in step.settings and not step.settings.get("terminate")
-    }
-    for first, second in sorted(_pairs(space, counted)):
-        if first < second:
-            text = (
-                f"one run may come here ({counted[first]}) and to {second!r} ({counted[second]}); the last one decides."
-            )
-            yield Finding("different_ends", first, text, severity=Severity.WARNING)
-
-
-def _pairs(space: Space, counted: Mapping[str, str]) -> set[tuple[str, str]]:
-    """Ends of different outcomes that one run can come to, each pair both ways round."""
-    found: set[tuple[str, str]] = set()
-    passed: list[frozenset[str] | None] = [None] * len(space.states)
-    waiting: list[tuple[Move, frozenset[str]]] = [(move, frozenset()) for move in space.starts]
-    while waiting:
-        move, before = waiting.pop()
-        for end in counted.keys() & set(move.ends):
-            others = {one for one in before | (counted.keys() & set(move.ends)) if counted[one] != counted[end]}
-            found |= {pair for one in others for pair in ((one, end), (end, one))}
-        now = before | (counted.keys() & set(move.ends))
-        known = passed[move.target]
-        if known is None or not now <= known:
-            passed[move.target] = now if known is None else known | now
-            waiting += [(each, passed[move.target] or frozenset()) for each in space.moves[move.target]]
-    return found

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from apps.workflows.engine import triggers
 from apps.workflows.engine.definition import Step
+from apps.workflows.engine.problems import Severity
 from apps.workflows.engine.soundness.frame import Frame, Record, State
 from apps.workflows.engine.soundness.walk import Endless, Walk, walks
 
@@ -70,6 +71,16 @@ class Failure(NamedTuple):
     move: Move
 
 
+class Finding(NamedTuple):
+    """Something wrong with a step of a model, and the moves that lead to it."""
+
+    code: str
+    step: str
+    text: str
+    way: tuple[Move, ...] = ()
+    severity: Severity = Severity.ERROR
+
+
 @dataclass(kw_only=True)
 class Space:
     """What was found. `parents`: by which state and move each was found first.
@@ -103,6 +114,15 @@ class Space:
             number, move = self.parents[number]
             found.append(move)
         yield from reversed(found)
+
+    @property
+    def counted_ends(self) -> dict[str, str]:
+        """The ends that may decide how a run ends, each with its outcome: not those that terminate it."""
+        return {
+            step.id: step.settings["outcome"]
+            for step in self.frame.definition.steps
+            if step.kind == "end" and "outcome" in step.settings and not step.settings.get("terminate")
+        }
 
     def way_to(self, failure: Failure) -> tuple[Move, ...]:
         return (*self.way(failure.source), failure.move)

@@ -15,10 +15,16 @@ START = "\u2026start"
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """A side branch as a model of its own. `step` is where its deadline is, `arrow` the index of that one's arrow."""
+    """A side branch as a model of its own.
+
+    `step` is where its deadline is, `deadline` that one's id, `arrow` the index of its arrow. `onward`: what the
+    step leads to.
+    """
 
     step: str
+    deadline: str
     arrow: int
+    onward: frozenset[str]
     model: Model
 
 
@@ -27,7 +33,7 @@ def apart(model: Model) -> tuple[Model, tuple[Side, ...]]:
     sides = tuple(_sides(model))
     gone = {step.id for side in sides for step in side.model.definition.steps}
     rest = model.without(gone, [side.arrow for side in sides])
-    steps = _without_deadlines(rest, sides, model)
+    steps = _without_deadlines(rest, sides)
     return rest.drawn(steps, rest.definition.transitions, reopen=model.definition.reopen), sides
 
 
@@ -41,9 +47,16 @@ def _sides(model: Model) -> Iterator[Side]:
             if _stands_alone(model, inside):
                 found.append((step.id, index, target, inside))
                 nested |= inside
+    deadline_of = {arrow.index: arrow.deadline for arrow in model.definition.transitions}
     for step_id, index, target, inside in found:
         if step_id not in nested:
-            yield Side(step=step_id, arrow=index, model=_alone(model, index, target, inside))
+            yield Side(
+                step=step_id,
+                deadline=deadline_of[index] or "",
+                arrow=index,
+                onward=model.definition.reachable(step_id),
+                model=_alone(model, index, target, inside),
+            )
 
 
 def _stands_alone(model: Model, inside: frozenset[str]) -> bool:
@@ -63,9 +76,8 @@ def _alone(model: Model, index: int, target: str, inside: frozenset[str]) -> Mod
     return model.drawn([Step(id=START, kind="start", name=START), *steps], [entry, *arrows])
 
 
-def _without_deadlines(rest: Model, sides: tuple[Side, ...], model: Model) -> Iterator[Step]:
-    deadline_of = {arrow.index: arrow.deadline for arrow in model.definition.transitions}
-    gone = {(side.step, deadline_of[side.arrow]) for side in sides}
+def _without_deadlines(rest: Model, sides: tuple[Side, ...]) -> Iterator[Step]:
+    gone = {(side.step, side.deadline) for side in sides}
     for step in rest.definition.steps:
         kept = [one for one in step.settings.get("deadlines", ()) if (step.id, one["id"]) not in gone]
         settings = {name: value for name, value in step.settings.items() if name != "deadlines"}
