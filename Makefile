@@ -5,13 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := SITE_URL=http://127.0.0.1:$(PORT) DJANGO_SETTINGS_MODULE=serviceflow.settings.demo $(BIN)/python manage.py
 
-.PHONY: help demo setup setup-dev lint test test-all full-import bench clean
+.PHONY: help demo setup setup-dev lint test test-all patterns full-import bench clean
 
 help:
 	@echo "make demo      a running demonstration on http://127.0.0.1:$(PORT)/ (PORT=...)"
 	@echo "make test      linters, types, import contracts and the tests (at most 15 minutes)"
 	@echo "make test-all  the long tests on top"
 	@echo "make lint      only linters, types and import contracts"
+	@echo "make patterns  the workflow patterns in every order of events (some ten minutes)"
 	@echo "make full-import  the real logs at full size, where they are there (some ten minutes)"
 	@echo "make bench     the benchmarks; they print figures and never fail on a stopwatch"
 	@echo "make setup     only the environment in $(VENV)"
@@ -48,6 +49,9 @@ test: lint
 
 test-all: setup-dev
 	@echo "· the long tests" && $(BIN)/python -m pytest -n 2 --dist loadfile -m long --timeout=1800
+
+patterns: setup-dev
+	@EVERY_ORDER=1 $(BIN)/python -m pytest -n 2 tests/engine/test_patterns.py tests/requests/test_patterns.py --timeout=1800
 
 full-import: setup-dev
 	@FULL_SIZE=1 $(BIN)/python -m pytest -s -m long tests/requests/importing/test_whole_logs.py --timeout=3600

@@ -11,7 +11,7 @@ import pytest
 from apps.workflows.engine.document import check_document
 from scripts.patterns_table import TARGET, table
 from tests.engine.patterns.case import Case, canonical, run
-from tests.engine.patterns.catalogue import CASES, PATTERNS, PLAIN, Pattern, some_orders, used_in
+from tests.engine.patterns.catalogue import CASES, PATTERNS, PLAIN, Pattern, more_orders, some_orders, used_in
 from tests.engine.patterns.planned import Planned
 
 MOST = 120
@@ -66,6 +66,14 @@ def test_orders_are_all_those_that_the_rules_allow():
     assert len(discriminator.orders) == 18
     assert some_orders(discriminator)[0] == discriminator.orders[0]
     assert len(set(discriminator.orders)) == 18
+
+
+def test_further_orders_are_drawn_by_lot_from_those_that_are_left_and_always_the_same():
+    case = next(case for case in CASES if len(case.orders) == 180)
+    some, more = some_orders(case), more_orders(case)
+    assert (len(some), len(more), len({*some, *more})) == (17, 30, 47)
+    assert set(more) < set(case.orders)
+    assert more == more_orders(case)
 
 
 def test_what_an_event_did_is_compared_without_an_order_of_its_own():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 from tests.engine.patterns import basic, branching, cancellation, instances, iteration, joins, state, trigger
 from tests.engine.patterns.case import Case
 
-SHORT = 24
+SHORT = 16  # orders of a pattern in `make test`
+MORE = 30  # further orders of a case in `make test-all`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,11 @@ class Pattern:
         """How many of them `make test` runs through the database."""
         return sum(len(some_orders(case)) for case in self.cases)
 
+    @property
+    def long_orders(self) -> int:
+        """How many of them `make test-all` runs on top."""
+        return sum(len(more_orders(case)) for case in self.cases)
+
 
 CASES: tuple[Case, ...] = (
     *basic.CASES,
@@ -56,13 +63,19 @@ CASES: tuple[Case, ...] = (
 
 
 def some_orders(case: Case) -> list[tuple[str, ...]]:
-    """What `make test` runs: together about 24 orders of a pattern, at least two of each case, the literal's too."""
+    """What `make test` runs: together about 16 orders of a pattern, at least two of each case, the literal's too."""
     of_pattern = [other for other in CASES if other.pattern == case.pattern]
     together = sum(len(other.orders) for other in of_pattern)
     share = len(case.orders) if together <= SHORT else max(2, round(SHORT * len(case.orders) / together))
     chosen = case.some_orders(share)
     by_hand = [case.literal_order] if case.literal and case.literal_order not in chosen else []
     return [*chosen, *by_hand]
+
+
+def more_orders(case: Case) -> list[tuple[str, ...]]:
+    """What `make test-all` runs besides: at most 30 of the orders that are left, drawn by lot, the same ones always."""
+    left = [order for order in case.orders if order not in some_orders(case)]
+    return left if len(left) <= MORE else Random(case.shows).sample(left, MORE)
 
 
 def used_in(document: dict[str, Any]) -> Iterator[str]:
