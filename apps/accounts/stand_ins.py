@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q
 
 from apps.accounts.models import Delegation, User
 
@@ -50,38 +50,54 @@ def applies(delegation: Delegation, scope: Scope) -> bool:
     return scope.amount is not None and scope.currency == delegation.currency and scope.amount <= delegation.up_to
 
 
-def stand_ins(people: Iterable[User], *, scope: Scope, at: datetime) -> Mapping[int, StandIn]:
-    """The stand-in of each of these people who has one, by id; one statement for each link of the longest chain.
-
-    Of several delegations that apply the newest counts. A deputy who left is passed over, as if there were none.
+@dataclass(frozen=True, kw_only=True)
+class Absences:
+    """The delegations that are in force at a moment, by principal, the newest first: of the people asked about and of
+    everybody their chains of deputies may lead to. Read once, it answers for any number of scopes.
     """
-    chains: dict[int, tuple[User, ...]] = {}
-    started = {person.pk for person in people}
-    found = _deputies(started, scope, at)
-    heads: dict[int, tuple[User, ...]] = {pk: (found[pk],) for pk in started if pk in found}
-    while heads:
-        chains |= heads
-        following = _deputies({chain[-1].pk for chain in heads.values() if len(chain) <= LONGEST_CHAIN}, scope, at)
-        heads = {
-            pk: (*chain, following[chain[-1].pk])
-            for pk, chain in heads.items()
-            if chain[-1].pk in following and chain[-1].pk not in _passed(pk, chain)
-        }
-    return {pk: _at_the_end(pk, chain) for pk, chain in chains.items()}
+
+    by_principal: Mapping[int, Sequence[Delegation]]
+
+    @classmethod
+    def of(cls, people: Iterable[int], *, at: datetime) -> Absences:
+        """Those that concern the people with these ids; one statement for each link of the longest chain."""
+        found: dict[int, list[Delegation]] = {}
+        asked = set(people)
+        for _ in range(LONGEST_CHAIN + 1):
+            if not asked:
+                break
+            found |= {pk: [] for pk in asked}
+            rows = Delegation.objects.filter(live(at), principal__in=asked).select_related("deputy").order_by("-id")
+            for one in rows:
+                found[one.principal_id].append(one)
+            asked = {one.deputy_id for pk in asked for one in found[pk]} - found.keys()
+        return cls(by_principal=found)
+
+    def stand_in(self, person: int, scope: Scope) -> StandIn | None:
+        """Who answers for the person with this id; None if they answer themselves.
+
+        Of several delegations that apply the newest counts. A deputy who left is passed over, as if there were none.
+        """
+        chain: list[User] = []
+        passed, current = {person}, person
+        while len(chain) <= LONGEST_CHAIN:
+            deputy = self._deputy(current, scope)
+            if deputy is None:
+                return StandIn(deputy=chain[-1], chain=tuple(chain)) if chain else None
+            chain.append(deputy)
+            if deputy.pk in passed:
+                break
+            passed.add(deputy.pk)
+            current = deputy.pk
+        return StandIn(deputy=None, chain=tuple(chain))
+
+    def _deputy(self, person: int, scope: Scope) -> User | None:
+        return next((one.deputy for one in self.by_principal.get(person, ()) if applies(one, scope)), None)
 
 
-def _passed(pk: int, chain: tuple[User, ...]) -> set[int]:
-    return {pk, *(one.pk for one in chain[:-1])}
-
-
-def _at_the_end(pk: int, chain: tuple[User, ...]) -> StandIn:
-    is_lost = chain[-1].pk in _passed(pk, chain) or len(chain) > LONGEST_CHAIN
-    return StandIn(deputy=None if is_lost else chain[-1], chain=chain)
-
-
-def _deputies(principals: set[int], scope: Scope, at: datetime) -> dict[int, User]:
-    if not principals:
-        return {}
-    rows: QuerySet[Delegation] = Delegation.objects.filter(live(at), principal__in=principals)
-    rows = rows.select_related("deputy").order_by("id")
-    return {one.principal_id: one.deputy for one in rows if applies(one, scope)}
+def stand_ins(people: Iterable[User], *, scope: Scope, at: datetime) -> Mapping[int, StandIn]:
+    """The stand-in of each of these people who has one, by id; one statement for each link of the longest chain."""
+    asked = {person.pk for person in people}
+    absences = Absences.of(asked, at=at)
+    found = {pk: absences.stand_in(pk, scope) for pk in asked}
+    return {pk: one for pk, one in found.items() if one is not None}

@@ -29,7 +29,8 @@ class Approver:
     """A person who is asked, and the rule that named them.
 
     `through` is the id of the group (role, team) they were found by; `groups` are the sign-off groups they count in;
-    `principal` is the person they answer for; `decides` makes theirs the seat that settles the level.
+    `principal` is the person they answer for, `kept_from` the id of a deputy to whom the seat does not go; `decides`
+    makes theirs the seat that settles the level.
     """
 
     user: User
@@ -38,6 +39,7 @@ class Approver:
     groups: frozenset[str] = frozenset()
     principal: User | None = None
     decides: bool = False
+    kept_from: int | None = None
 
     @property
     def named(self) -> User:

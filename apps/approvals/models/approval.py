@@ -89,7 +89,8 @@ class Seat(models.Model):
     `principal` is the person it is held for, None in one's own name. `through` is the id of the role's or team's group
     by which they were named: who is not in it any more cannot answer. `sign_offs` are the groups of a `per_group` rule
     it counts in. One that `decides` (a chair's, or one of an escalation) settles the level by itself. `unable_at` is
-    when it was noticed that nobody can answer here at present, and that the level can be decided without.
+    when it was noticed that nobody can answer here at present. `kept_from` is a deputy to whom it does not go:
+    their duties must be kept apart, or it was given away from them.
     """
 
     level = models.ForeignKey(ApprovalLevel, on_delete=models.PROTECT, related_name="seats")
@@ -103,6 +104,9 @@ class Seat(models.Model):
     decides = models.BooleanField(default=False)
     left_at = models.DateTimeField(null=True)
     unable_at = models.DateTimeField(null=True)
+    kept_from = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
 
     class Meta:
         constraints = [

@@ -3,7 +3,7 @@
 The caller holds the stream's lock, carries the `Outcome` into its write and publishes the events.
 """
 
-from apps.approvals.services.absences import follow_absences
+from apps.approvals.services.absences import follow_absences, holder_of
 from apps.approvals.services.changes import add_approver, close_vote, override, reassign, withdraw_round
 from apps.approvals.services.deadlines import remind, time_out
 from apps.approvals.services.liveness import is_answerable, keep_answerable
@@ -16,6 +16,7 @@ __all__ = [
     "add_approver",
     "close_vote",
     "follow_absences",
+    "holder_of",
     "is_answerable",
     "keep_answerable",
     "open_approval",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apps.accounts.models import User
-from apps.accounts.stand_ins import stand_ins
+from apps.accounts.stand_ins import StandIn, stand_ins
 from apps.approvals.enums import ApprovalStatus, Why
 from apps.approvals.models import Approval, Seat
 from apps.approvals.policies import has_answer
@@ -16,8 +16,9 @@ from apps.approvals.services.seating import Apart
 def follow_absences(approval: Approval, *, policy: Policy, people: Concerned) -> Outcome:
     """Moves every open seat to whoever should hold it now: the deputy of somebody who is away, else the person named.
 
-    A seat stays where it is if the deputy sits at the level already, may not answer for reasons of separation, or if
-    the deputies run in a circle. Nothing is told where nothing moves.
+    A seat stays where it is if the deputy sits at the level already, may not answer for reasons of separation (which
+    is noted at the seat), had it taken from them, or if the deputies run in a circle. It does not go back to somebody
+    who is not active. Nothing is told where nothing moves.
     """
     outcome = Outcome(approval=approval, policy=policy, people=people)
     if approval.status != ApprovalStatus.PENDING:
@@ -29,15 +30,24 @@ def follow_absences(approval: Approval, *, policy: Policy, people: Concerned) ->
     apart = Apart.of(approval, policy, people)
     taken = {(seat.user_id, seat.decides) for seat in seats}
     for seat in waiting:
-        person, stand_in = named[seat.named], found.get(seat.named)
-        if stand_in is not None and stand_in.deputy is None:
+        holder = holder_of(seat, found.get(seat.named))
+        if holder is None or holder.pk in (seat.user_id, seat.kept_from_id) or (holder.pk, seat.decides) in taken:
             continue
-        holder = person if stand_in is None or stand_in.deputy is None else stand_in.deputy
-        if holder.pk == seat.user_id or (holder.pk, seat.decides) in taken or apart.why_not(holder):
+        if apart.why_not(holder):
+            seat.kept_from = holder
+            seat.save(update_fields=["kept_from"])
             continue
         taken.add((holder.pk, seat.decides))
-        hand_over(outcome, seat, holder, why=Why.RETURNED if holder is person else Why.DELEGATION)
+        hand_over(outcome, seat, holder, why=Why.RETURNED if holder.pk == seat.named else Why.DELEGATION)
     return outcome
+
+
+def holder_of(seat: Seat, stand_in: StandIn | None) -> User | None:
+    """Who should hold the seat; None if it stays where it is: the deputies run in a circle, or its person has left."""
+    if stand_in is not None:
+        return stand_in.deputy
+    person = seat.principal or seat.user
+    return person if person.is_active else None
 
 
 def hand_over(outcome: Outcome, seat: Seat, holder: User, *, why: Why) -> None:

@@ -55,6 +55,7 @@ def reassign(seat: Seat, to: User, *, actor: User, note: Note | None, policy: Po
         through=seat.through if seat.principal else None,
         groups=frozenset(seat.sign_offs),
         decides=seat.decides,
+        kept_from=seat.user_id if seat.principal else None,
     )
     ask_more(outcome, seat.level, [moved], why=Why.REASSIGNED, actor=actor, note=note, left=[seat])
     return outcome

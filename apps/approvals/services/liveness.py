@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from apps.accounts.stand_ins import stand_ins
 from apps.approvals.enums import ApprovalStatus, Why
@@ -14,11 +13,12 @@ from apps.approvals.selectors import Approver, Concerned, Rule, open_seats
 from apps.approvals.services.outcome import NOBODY, Outcome, ask_more
 from apps.approvals.services.seating import (
     Apart,
-    can_be_approved,
+    Slate,
+    deciders_of,
     fallback_of,
-    resolve,
     slate_of,
     still_can_be_approved,
+    would_do,
 )
 from apps.outbox.incidents import resolve_incidents
 from apps.outbox.publish import SYSTEM
@@ -27,10 +27,10 @@ from apps.outbox.publish import SYSTEM
 def able_seats(seats: Sequence[Seat], people: Concerned) -> list[Seat]:
     """The seats whose people can answer now: active, still in what they were asked as, not away in a circle."""
     standing = [seat for seat in seats if seat.user.is_active and seat.stands]  # type: ignore[attr-defined]
-    away = {seat.user_id: seat.user for seat in standing if not has_answer(seat)}
-    found = stand_ins(away.values(), scope=people.scope, at=people.at) if away else {}
+    named = {seat.named: seat.principal or seat.user for seat in standing if not has_answer(seat)}
+    found = stand_ins(named.values(), scope=people.scope, at=people.at) if named else {}
     lost = {pk for pk, stand_in in found.items() if stand_in.deputy is None}
-    return [seat for seat in standing if has_answer(seat) or seat.user_id not in lost]
+    return [seat for seat in standing if has_answer(seat) or seat.named not in lost]
 
 
 def is_answerable(approval: Approval, policy: Policy, people: Concerned) -> bool:
@@ -51,19 +51,20 @@ def keep_answerable(approval: Approval, *, policy: Policy, people: Concerned) ->
     level, row = outcome.level, approval.levels.get(index=approval.level)
     seats = list(open_seats(approval.pk).select_related("user", "principal"))
     able = able_seats(seats, people)
-    if not still_can_be_approved(level, seats, able):
+    enough = still_can_be_approved(level, seats, able)
+    if not enough:
         unable = [seat for seat in seats if seat not in able and not has_answer(seat)]
-        if not _replace(outcome, row, seats, able, unable):
-            return outcome
+        enough = _replace(outcome, row, seats, unable)
     _mark(outcome, seats, able)
-    outcome.events += resolve_incidents(
-        approval.stream, kind=NOBODY, key=f"approval:{approval.pk}:{level.id}", actor=SYSTEM, at=outcome.at
-    )
+    if enough:
+        outcome.events += resolve_incidents(
+            approval.stream, kind=NOBODY, key=f"approval:{approval.pk}:{level.id}", actor=SYSTEM, at=outcome.at
+        )
     return outcome
 
 
 def _mark(outcome: Outcome, seats: Sequence[Seat], able: Sequence[Seat]) -> None:
-    """Notes which seats the level can do without, so that the sweep need not look at them again and again."""
+    """Notes which seats cannot be answered, so that the sweep need not look at them again and again."""
     for seat in seats:
         if has_answer(seat) or seat.left_at is not None or (seat in able) == (seat.unable_at is None):
             continue
@@ -71,23 +72,22 @@ def _mark(outcome: Outcome, seats: Sequence[Seat], able: Sequence[Seat]) -> None
         seat.save(update_fields=["unable_at"])
 
 
-def _replace(
-    outcome: Outcome, row: ApprovalLevel, seats: Sequence[Seat], able: Sequence[Seat], unable: Sequence[Seat]
-) -> bool:
+def _replace(outcome: Outcome, row: ApprovalLevel, seats: Sequence[Seat], unable: Sequence[Seat]) -> bool:
     """Asks others in place of those who cannot answer; whether the level can be approved then."""
     level, policy, people = outcome.level, outcome.policy, outcome.people
-    sitting = {seat.user_id for seat in able} | {seat.named for seat in able}
-    deciding = any(seat.decides for seat in seats)
-    slate = slate_of(outcome.approval, level, policy, people)
-    if deciding:
-        apart = Apart.of(outcome.approval, policy, people)
-        slate.people = resolve(slate, _deciders(outcome), people) or fallback_of(
-            policy, level, apart, people, seated=()
-        )
-        slate.people = [replace(one, decides=True) for one in slate.people if not apart.why_not(one.user)]
-    more = [one for one in slate.people if one.user.pk not in sitting and one.named.pk not in slate.lost]
-    staying = [_as_approver(seat) for seat in seats if seat not in unable]
-    enough = can_be_approved(level, [*staying, *more], [*staying, *more])
+    apart = Apart.of(outcome.approval, policy, people)
+    kept = [seat for seat in seats if seat not in unable]
+    if any(seat.decides for seat in seats):
+        slate = Slate()
+        slate.people = deciders_of(slate, _deciders(outcome), policy, level, apart, people)
+        kept = [seat for seat in kept if seat.decides]
+    else:
+        slate = slate_of(outcome.approval, level, policy, people)
+    more = _not_sitting(kept, [one for one in slate.people if one.named.pk not in slate.lost])
+    enough = would_do(level, kept, more)
+    if not enough and not slate.falls_back:
+        more += _not_sitting(kept, fallback_of(policy, level, apart, people, seated=more))
+        slate.falls_back, enough = True, would_do(level, kept, more)
     if more:
         ask_more(outcome, row, more, why=Why.FALLBACK if slate.falls_back else Why.REPLACED, left=unable)
     if not enough:
@@ -101,11 +101,7 @@ def _deciders(outcome: Outcome) -> tuple[Rule, ...]:
     return (*((chair,) if chair else ()), *(deadline.to if deadline else ()))
 
 
-def _as_approver(seat: Seat) -> Approver:
-    return Approver(
-        user=seat.user,
-        because=seat.because,
-        groups=frozenset(seat.sign_offs),
-        principal=seat.principal,
-        decides=seat.decides,
-    )
+def _not_sitting(seats: Sequence[Seat], people: Sequence[Approver]) -> list[Approver]:
+    """Those who neither sit at one of these seats nor are sat for."""
+    sitting = {pk for seat in seats for pk in (seat.user_id, seat.named)}
+    return [one for one in people if sitting.isdisjoint((one.user.pk, one.named.pk))]

@@ -68,6 +68,7 @@ def seat_people(outcome: Outcome, row: ApprovalLevel, people: Sequence[Approver]
             through=one.through,
             sign_offs=sorted(one.groups),
             decides=one.decides,
+            kept_from_id=one.kept_from,
         )
         for one in people
     ]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
 from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 
-from apps.accounts.models import Delegation
-from apps.accounts.stand_ins import Scope, live, stand_ins
+from apps.accounts.models import Delegation, User
+from apps.accounts.stand_ins import Absences, live
 from apps.approvals import services as approvals
 from apps.approvals.enums import ApprovalStatus
 from apps.approvals.models import Approval, ApprovalLevel, Seat
@@ -27,7 +26,7 @@ from apps.requests.services.writing import Write
 def to_be_attended(now: datetime) -> list[int]:
     """The stream ids of approvals whose seats are not as they should be: a seat that its person cannot answer (or can
     again), a level without anybody, a seat that is not with the deputy it belongs to. What an operator was told of
-    waits for them.
+    waits for them, or for somebody who can answer again.
     """
     return sorted({*_unable(now), *_deserted(), *_misplaced(now)})
 
@@ -64,10 +63,11 @@ def _waiting() -> QuerySet[Seat]:
 
 
 def _unable(now: datetime) -> Iterable[int]:
-    seats = with_standing(_waiting().filter(level__in=_untold_levels().values("pk")))
     cannot = Q(stands=False) | Q(user__is_active=False)
     is_away = Exists(Delegation.objects.filter(live(now), principal=OuterRef("user_id")))
-    changed = cannot & Q(unable_at__isnull=True) | ~cannot & Q(unable_at__isnull=False) & ~Q(is_away)
+    untold = Q(level__in=_untold_levels().values("pk"))
+    changed = untold & cannot & Q(unable_at__isnull=True) | ~cannot & Q(unable_at__isnull=False) & ~Q(is_away)
+    seats = with_standing(_waiting().filter(level__in=_open_levels().values("pk")))
     return seats.filter(changed).values_list("level__approval__stream_id", flat=True)
 
 
@@ -77,21 +77,43 @@ def _deserted() -> Iterable[int]:
 
 
 def _misplaced(now: datetime) -> Iterable[int]:
-    """Those whose deputies have changed, as far as the deputies may answer what is asked."""
-    by_principal = Delegation.objects.filter(live(now), principal=OuterRef("principal_id"), deputy=OuterRef("user_id"))
-    by_user = Delegation.objects.filter(live(now), principal=OuterRef("user_id"))
-    seats = _waiting().filter(
-        Q(principal__isnull=True) & Exists(by_user) | Q(principal__isnull=False) & ~Exists(by_principal),
-        level__in=_open_levels().values("pk"),
+    """Those whose deputies have changed, as far as the deputies may answer what is asked; and those whose person was
+    away with nobody there, and no longer is. The number of statements does not depend on how many seats there are.
+    """
+    is_away = Exists(Delegation.objects.filter(live(now), principal=OuterRef("user_id")))
+    open_levels = _waiting().filter(level__in=_open_levels().values("pk"))
+    seats = list(
+        with_standing(open_levels.filter(Q(principal__isnull=False) | is_away)).select_related(
+            "level__approval__stream__request__item", "user", "principal"
+        )
     )
-    by_scope: dict[Scope, list[Seat]] = defaultdict(list)
-    for seat in seats.select_related("level__approval__stream__request__item", "user", "principal"):
-        by_scope[scope_of(seat.level.approval.stream.request)].append(seat)
-    for scope, asked in by_scope.items():
-        found = stand_ins([seat.principal or seat.user for seat in asked], scope=scope, at=now)
-        for seat in asked:
-            stand_in = found.get(seat.named)
-            deputy = stand_in.deputy if stand_in else (seat.principal or seat.user)
-            is_lost = deputy is None and seat.unable_at is None
-            if is_lost or (deputy is not None and deputy.pk != seat.user_id):
-                yield seat.level.approval.stream_id
+    if not seats:
+        return
+    absences = Absences.of({seat.named for seat in seats}, at=now)
+    sitting = set(_sitting({seat.level_id for seat in seats}))
+    untold = set(_untold_levels().filter(pk__in={seat.level_id for seat in seats}).values_list("pk", flat=True))
+    for seat in seats:
+        stand_in = absences.stand_in(seat.named, scope_of(seat.level.approval.stream.request))
+        if stand_in is not None and stand_in.deputy is None:
+            is_due = seat.unable_at is None and seat.level_id in untold
+        else:
+            is_due = _may_move(seat, approvals.holder_of(seat, stand_in), sitting) or _is_back(seat)
+        if is_due:
+            yield seat.level.approval.stream_id
+
+
+def _sitting(levels: set[int]) -> Iterable[tuple[int, int, bool]]:
+    """Who sits at these levels: level, person, whether their seat decides."""
+    rows = Seat.objects.filter(level__in=levels, left_at__isnull=True)
+    return rows.values_list("level_id", "user_id", "decides")
+
+
+def _may_move(seat: Seat, holder: User | None, sitting: set[tuple[int, int, bool]]) -> bool:
+    if holder is None or holder.pk in (seat.user_id, seat.kept_from_id):
+        return False
+    return (seat.level_id, holder.pk, seat.decides) not in sitting
+
+
+def _is_back(seat: Seat) -> bool:
+    """Whether it was noted that its person cannot answer, and they can again."""
+    return bool(seat.unable_at and seat.user.is_active and seat.stands)  # type: ignore[attr-defined] # an annotation
