@@ -36,6 +36,7 @@ def facts_of(request: Request, form: Form) -> dict[str, Any]:
         "requested_for": request.requested_for.username,
         "department": request.requested_for.department,
         "created_at": request.created_at,
+        "tags": request.tags,
         "data": data,
     }
     return {"request": seen, "run": {"n": request.run.n if request.run else 1}}

@@ -26,6 +26,16 @@ def test_a_draft_is_changed_field_by_field(world: World) -> None:
     assert rita.api("post", f"/requests/{draft.number}/submit/").json()["status"] == "submitted"
 
 
+def test_tags_are_given_changed_and_left_as_they_are(world: World) -> None:
+    rita = world.client("rita")
+    body = {"item": world.item.slug, "submit": False, "data": {}, "tags": ["vip", "vip"]}
+    made = rita.api("post", "/requests/", body).json()
+    answers = [rita.api("patch", f"/requests/{made['number']}/", change) for change in ({"title": "x"}, {"tags": []})]
+    assert [made["tags"], *(answer.json()["tags"] for answer in answers)] == [["vip"], ["vip"], []]
+    refused = rita.api("patch", f"/requests/{made['number']}/", {"tags": ["", "a"]})
+    assert refused.json()["errors"] == {"tags": ["This must be a list of at most 20 words."]}
+
+
 def test_a_draft_without_its_required_fields_is_not_handed_in(world: World) -> None:
     draft = world.ask(submit=False, data={})
     before = row_counts()

@@ -48,6 +48,7 @@ def problems(source: str, *, boolean: bool = True) -> list[tuple[str, str]]:
     [
         "request.data.amount > 1000",
         "request.data.n > 3.5 && request.data.number >= 3",
+        "'vip' in request.tags && request.tags.exists(tag, tag.startsWith('v')) && size(request.tags) > 0",
         "request.data.amount * 2.0 > 10.0",
         "double(request.data.number) * 2.0 > 1.0",
         "request.data.number > request.data.amount",

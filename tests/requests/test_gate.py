@@ -140,12 +140,12 @@ def test_a_secret_may_be_entered_later(document):
 
 
 def test_an_approval_policy_that_could_not_be_asked_keeps_a_document_from_being_published(document):
-    document["steps"][1]["policy"]["levels"][0]["rule"] = {"kind": "quorum", "n": 2}
+    document["steps"][1]["policy"]["levels"] *= 2
     workflow = drafted(document)
     with refusal(BrokenDocument) as refused:
         publish_workflow(workflow, actor=None)
     assert list(refused.value.errors) == ["approve"]
-    assert "not available yet" in refused.value.errors["approve"][0]
+    assert "“id” is there twice" in refused.value.errors["approve"][0]
 
 
 # guards against the forms

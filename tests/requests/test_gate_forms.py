@@ -244,7 +244,7 @@ def test_what_guards_know_of_a_request_is_what_a_request_shows(workflow):
     request = make_request(make_item("laptop", workflow=workflow), make_person("ann", manager=make_person("boss")))
     seen = pinned_facts(request)["request"]
     assert set(seen) == {*REQUEST, "data"}
-    names = {str: "string", datetime: "timestamp"}
+    names = {str: "string", datetime: "timestamp", list: "list"}
     assert [
         name for name in REQUEST if not {names[kind] for kind in names if isinstance(seen[name], kind)} & REQUEST[name]
     ] == []

@@ -21,6 +21,7 @@ from apps.requests.services.work import complete_task
 from apps.requests.sweeps import run_sweeps
 from tests.factories import (
     approval_document,
+    line_document,
     make_item,
     make_request,
     make_workflow,
@@ -87,6 +88,26 @@ def test_every_write_leaves_an_unbroken_chain_and_the_revision_of_its_stream(wor
     assert stored.revision == stored.stream.last_seq == len(events)
 
 
+def test_tags_are_kept_once_each_and_stay_where_an_edit_does_not_name_them(world):
+    wish = Wish(data={"reason": "because"}, tags=["vip", "urgent", "vip"])
+    draft = create_request(world.item, wish, actor=world.requester, submit=False)
+    lifecycle.edit_draft(draft, Wish(data={"reason": "because"}), actor=world.requester)
+    assert fresh(draft).tags == ["vip", "urgent"]
+    lifecycle.edit_draft(draft, Wish(data={"reason": "because"}, tags=[]), actor=world.requester)
+    assert fresh(draft).tags == []
+
+
+def test_the_tags_of_a_request_can_select_its_workflow(world):
+    special = make_workflow(line_document("special"))
+    world.item.rules.update(order=9)
+    world.item.rules.create(order=1, name="vip", guard="'vip' in request.tags", workflow=special)
+    chosen = []
+    for tags in (["vip"], [], None):
+        made = create_request(world.item, Wish(data={"reason": "a"}, tags=tags), actor=world.requester)
+        chosen.append(fresh(made).selection["workflow"])
+    assert chosen == ["special", "simple", "simple"]
+
+
 def test_a_draft_may_lack_fields_pins_nothing_and_is_checked_again_when_submitted(world):
     draft = create_request(world.item, Wish(data={}), actor=world.requester, submit=False)
     assert (draft.status, draft.pins) == (RequestStatus.DRAFT, {})
@@ -112,6 +133,14 @@ def test_a_draft_may_lack_fields_pins_nothing_and_is_checked_again_when_submitte
         ),
         ({"data": {"reason": "a", "other": 1}}, {"data.other": ["The form has no such field."]}),
         ({"data": []}, {"data": ["This must be an object with the form's fields."]}),
+        ({"data": {"reason": "a"}, "tags": "vip"}, {"tags": ["This must be a list of at most 20 words."]}),
+        ({"data": {"reason": "a"}, "tags": ["x"] * 21}, {"tags": ["This must be a list of at most 20 words."]}),
+        ({"data": {"reason": "a"}, "tags": ["x", " "]}, {"tags": ["This must be a list of at most 20 words."]}),
+        ({"data": {"reason": "a"}, "tags": [7]}, {"tags": ["This must be text."]}),
+        (
+            {"data": {"reason": "a"}, "tags": ["x" * 61]},
+            {"tags": ["This is too long: 61 characters, at most 60 are accepted."]},
+        ),
         (
             {"data": {"reason": "a", "amount": {"amount": "1.001"}}},
             {

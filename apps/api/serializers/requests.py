@@ -38,6 +38,7 @@ class RequestSerializer(serializers.Serializer[Request]):
     assignee = key_of("assignee.username")
     team = key_of("team.key")
     data = ObjectField()  # type: ignore[assignment] # a field of that name
+    tags = serializers.ListField(child=serializers.CharField())
     selection = ObjectField(help_text="Which workflow was selected, and why")
     run = serializers.IntegerField(source="run_id", allow_null=True)
     revision = serializers.IntegerField()

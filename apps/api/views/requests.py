@@ -9,10 +9,10 @@ from rest_framework.request import Request as HttpRequest
 from rest_framework.response import Response
 
 from apps.accounts.models import User
-from apps.accounts.selectors import people_in
 from apps.api import filters
 from apps.api.bodies import Body, flag, read_body, shape, text
 from apps.api.idempotency import one_effect
+from apps.api.people import active_person
 from apps.api.preconditions import check_revision, etag_of
 from apps.api.query import order_in, read_query
 from apps.api.schema import lists, reads, writes
@@ -23,7 +23,7 @@ from apps.requests.enums import Level
 from apps.requests.models import CatalogItem, Request
 from apps.requests.selectors import get_request_for, items_for, visible_requests
 from apps.requests.services import lifecycle
-from apps.requests.services.lifecycle import Wish
+from apps.requests.services.lifecycle import MOST_TAGS, TAG_LENGTH, Wish
 from apps.requests.services.writing import lock_request
 
 CONTENT: dict[str, dict[str, Any]] = {
@@ -32,6 +32,12 @@ CONTENT: dict[str, dict[str, Any]] = {
     "requested_for": text("The user name of whom it is for; left out: oneself"),
     "impact": text(enum=Level.values, default=Level.MEDIUM.value),
     "urgency": text(enum=Level.values, default=Level.MEDIUM.value),
+    "tags": {
+        "type": "array",
+        "items": {"type": "string", "minLength": 1, "maxLength": TAG_LENGTH},
+        "maxItems": MOST_TAGS,
+        "description": "Words that guards can read; a word that is there twice is kept once",
+    },
 }
 NEW = shape(
     {"item": text("The item's slug"), **CONTENT, "submit": flag("False keeps it as a draft", default=True)},
@@ -60,6 +66,7 @@ class RequestsView(ApiView):
             requested_for=_person(body),
             impact=body.get("impact", Level.MEDIUM),
             urgency=body.get("urgency", Level.MEDIUM),
+            tags=body.get("tags"),
         )
         item, submit = _item(body["item"], actor), body.get("submit", True)
         made = lifecycle.create_request(item, wish, actor=actor, submit=submit, origin="api")
@@ -149,12 +156,7 @@ def _item(slug: str, actor: User) -> CatalogItem:
 
 
 def _person(body: Body) -> User | None:
-    if "requested_for" not in body:
-        return None
-    found = people_in(usernames=[body["requested_for"]])
-    if not found:
-        raise InvalidInput({"requested_for": ["There is no active person with this user name."]})
-    return found[0]
+    return active_person(body["requested_for"], field="requested_for") if "requested_for" in body else None
 
 
 def _changed(draft: Request, body: Body) -> Wish:
@@ -165,4 +167,5 @@ def _changed(draft: Request, body: Body) -> Wish:
         requested_for=_person(body),
         impact=body.get("impact", draft.impact),
         urgency=body.get("urgency", draft.urgency),
+        tags=body.get("tags"),
     )

@@ -55,7 +55,7 @@ class RequestAdmin(ReadOnlyAdmin):
     readonly = ("requester", "requested_for", "assignee", "team")
     fieldsets = (
         (None, {"fields": ("number", "title", "item", "status", "outcome", "stage", "belonging")}),
-        ("Values", {"fields": ("impact", "urgency", "priority", "values")}),
+        ("Values", {"fields": ("impact", "urgency", "priority", "tags", "values")}),
         ("People", {"fields": readonly}),
         ("Times", {"fields": ("created_at", "submitted_at", "updated_at", "ended_at", "archive_at", "archived_at")}),
         ("How it runs", {"fields": ("run", "selection_text", "pins_text", "revision", "origin", "external_id")}),

@@ -19,7 +19,7 @@ S = RequestStatus
 class Request(models.Model):
     """A person's request. `revision` is its stream's `last_seq` after each of its writes, `pins` its versions.
 
-    `edited_by` is the person who last changed its data.
+    `edited_by` is the person who last changed its data. `tags` are words of the requester's, for guards to read.
     """
 
     stream = models.OneToOneField(Stream, primary_key=True, on_delete=models.PROTECT, related_name="request")
@@ -27,6 +27,7 @@ class Request(models.Model):
     item = models.ForeignKey(CatalogItem, on_delete=models.PROTECT, related_name="requests")
     title = models.CharField(max_length=200)
     data = models.JSONField(default=dict)
+    tags = models.JSONField(default=list)
     requester = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="requests")
     requested_for = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="requests_for")
     assignee = models.ForeignKey(

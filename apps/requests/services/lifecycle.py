@@ -34,19 +34,21 @@ from apps.workflows.enums import WorkflowEvent
 from apps.workflows.selectors import definition_of
 from apps.workflows.services.running import begin_run
 
+MOST_TAGS, TAG_LENGTH = 20, 60
 TITLE_LENGTH = 200
 COMMENT_LENGTH = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """What somebody asks for, as it came in: every value is still to be checked."""
+    """What somebody asks for, as it came in: every value is still to be checked. Tags of None stay as they are."""
 
     title: Any = ""
     data: Any = None
     requested_for: User | None = None
     impact: Any = Level.MEDIUM
     urgency: Any = Level.MEDIUM
+    tags: Any = None
 
 
 @transaction.atomic(savepoint=False)
@@ -332,7 +334,16 @@ def _check(wish: Wish, item: CatalogItem, form: FormVersion, *, actor: User, par
         data = form_of(form.pk).accept({} if wish.data is None else wish.data, partial=partial)
     except InvalidInput as refused:
         errors |= refused.errors
+    if wish.tags is not None and (problem := _tags_problem(wish.tags)):
+        errors["tags"] = [problem]
     if errors:
         raise InvalidInput(errors)
     priority = priority_of(wish.impact, wish.urgency)
-    return {"title": title, "data": data, "impact": wish.impact, "urgency": wish.urgency, "priority": priority}
+    columns = {"title": title, "data": data, "impact": wish.impact, "urgency": wish.urgency, "priority": priority}
+    return columns if wish.tags is None else {**columns, "tags": list(dict.fromkeys(wish.tags))}
+
+
+def _tags_problem(tags: Any) -> str | None:
+    if not isinstance(tags, list) or len(tags) > MOST_TAGS or any(is_blank(tag) for tag in tags):
+        return f"This must be a list of at most {MOST_TAGS} words."
+    return next((problem for tag in tags if (problem := text_problem(tag, max_length=TAG_LENGTH))), None)

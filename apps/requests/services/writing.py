@@ -29,7 +29,7 @@ LOADED = ("stream", "item", "run", "team", "requester", "requested_for")
 SAVED = [
     "data", "assignee", "team", "status", "outcome", "stage", "pins", "selection", "priority", "run", "revision",
     "updated_at", "submitted_at", "held_from", "ended_at", "archive_at", "archived_at", "title", "impact", "urgency",
-    "requested_for", "origin", "edited_by",
+    "requested_for", "origin", "edited_by", "tags",
 ]  # fmt: skip
 
 

@@ -72,6 +72,7 @@ REQUEST: Mapping[str, Types] = {
     **dict.fromkeys(("number", "item", "title", "priority", "impact", "urgency"), STRING),
     **dict.fromkeys(("requester", "requested_for", "department"), STRING),
     "created_at": TIMESTAMP,
+    "tags": LIST,
 }
 _ELSEWHERE: Mapping[str, Any] = {
     "run": {"n": INT, "input": MAP, "outcome": STRING},
