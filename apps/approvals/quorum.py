@@ -63,7 +63,8 @@ class Tally:
     """How a level stands. `missing` are the seats it still waits for; a decided level waits for nobody.
 
     `reason` is `waiting`, `no_seats`, `approve_rule`, `reject_rule`, `return`, `out_of_reach` (it cannot be approved
-    any more), `everybody` (all were heard), `decider`, or `tie`: pending with a tie, it waits for its chair's seat.
+    any more), `everybody` (all were heard), `decider`, or `tie`: pending with a tie, it waits for its chair's seat, or
+    for more people.
     """
 
     status: str
@@ -138,18 +139,27 @@ VOTE_RULES: Mapping[str, VoteRule] = MappingProxyType(
 )
 
 
-def tally(level: Voted, seats: Sequence[Name | Place], decisions: Sequence[Vote], *, closed: bool = False) -> Tally:
+def tally(
+    level: Voted,
+    seats: Sequence[Name | Place],
+    decisions: Sequence[Vote],
+    *,
+    closed: bool = False,
+    waits: bool = False,
+) -> Tally:
     """Read the votes in order until one decides; what comes after it is not read.
 
-    `closed`: nobody else will answer, who has not counts as abstaining. A level without seats stays pending: it needs
-    somebody to ask. Raises `InvalidInput` for a vote of a seat that is not there or has voted already, for an unknown
-    verdict, and for a kind of rule that is not in `VOTE_RULES`.
+    Where one vote meets both rules the level is approved: an abstention can do that to two shares.
+    `closed`: nobody else will answer, who has not counts as abstaining. `waits`: more people will be asked, so a level
+    that cannot be approved stays pending until its reject rule or a `return` ends it. A level without seats stays
+    pending: it needs somebody to ask. Raises `InvalidInput` for a vote of a seat that is not there or has voted
+    already, for an unknown verdict, and for a kind of rule that is not in `VOTE_RULES`.
     """
     _refuse_unknown_rules(level)
     places = {place.seat: place for place in map(_place, seats)}
     if not places:
         return Tally(status=PENDING, reason="no_seats", missing=(), can_still_change=True)
-    voting = _Voting(level=level, places=places)
+    voting = _Voting(level=level, places=places, waits=waits)
     for vote in decisions:
         _refuse_impossible(vote, places, voting.given)
         voting.given[vote.seat] = vote.verdict
@@ -179,8 +189,9 @@ def _tied(reason: str) -> Tally:
 class _Voting:
     """A level as far as its votes were read."""
 
-    def __init__(self, *, level: Voted, places: Mapping[Name, Place]) -> None:
+    def __init__(self, *, level: Voted, places: Mapping[Name, Place], waits: bool) -> None:
         self.level = level
+        self.can_be_helped = waits or level.chair is not None
         self.members = tuple(place for place in places.values() if not place.decides)
         self.deciders = frozenset(seat for seat, place in places.items() if place.decides)
         self.asked = tuple(seat for seat in places if seat in self.deciders or not self.deciders)
@@ -213,8 +224,8 @@ class _Voting:
         if rule(self.level.rule, Count(yes=(*approve, *silent), counted=counted)):
             return None
         if not against(self.level.reject, Count(yes=(*reject, *silent), counted=counted)):
-            return (PENDING if self.level.chair else REJECTED), "tie"
-        return None if self.level.chair else (REJECTED, "out_of_reach")
+            return (PENDING if self.can_be_helped else REJECTED), "tie"
+        return None if self.can_be_helped else (REJECTED, "out_of_reach")
 
     def _said(self, verdict: str) -> tuple[Place, ...]:
         return tuple(place for place in self.members if self.given.get(place.seat) == verdict)

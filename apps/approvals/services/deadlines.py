@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from apps.approvals.enums import ApprovalEvent, ApprovalStatus, Why
 from apps.approvals.models import Approval, ApprovalLevel, Seat
@@ -12,7 +11,7 @@ from apps.approvals.quorum import Deadline, Policy
 from apps.approvals.selectors import Concerned, open_seats
 from apps.approvals.services.outcome import Outcome, ask_more, told
 from apps.approvals.services.rounds import call_for, end_level
-from apps.approvals.services.seating import Apart, Slate, fallback_of, resolve
+from apps.approvals.services.seating import Apart, Slate, deciders_of
 
 ENDS = {
     "approve": ApprovalStatus.APPROVED,
@@ -52,11 +51,9 @@ def time_out(approval: Approval, *, policy: Policy, people: Concerned) -> Outcom
 def _escalate(outcome: Outcome, deadline: Deadline, row: ApprovalLevel, silent: Sequence[Seat]) -> None:
     level, policy, people = outcome.level, outcome.policy, outcome.people
     slate, apart = Slate(), Apart.of(outcome.approval, policy, people)
-    found = [one for one in resolve(slate, deadline.to, people) if not apart.why_not(one.user)]
-    found = found or fallback_of(policy, level, apart, people, seated=())
+    found = deciders_of(slate, deadline.to, policy, level, apart, people)
     if found:
-        deciding = [replace(one, decides=True) for one in found]
-        ask_more(outcome, row, deciding, why=Why.ESCALATED, left=silent)
+        ask_more(outcome, row, found, why=Why.ESCALATED, left=silent)
     slate.is_answerable = bool(found)
     call_for(outcome, level, slate)
 

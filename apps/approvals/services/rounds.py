@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,16 +14,15 @@ from apps.approvals import policies
 from apps.approvals.enums import ApprovalEvent, ApprovalStatus, Verdict, Why
 from apps.approvals.models import Approval, ApprovalLevel, Decision, Seat
 from apps.approvals.quorum import Level, Policy, tally
-from apps.approvals.selectors import Approver, Concerned, places_of, votes_of
+from apps.approvals.selectors import Concerned, places_of, votes_of
 from apps.approvals.services.outcome import Outcome, ask_more, seat_people, told
 from apps.approvals.services.seating import (
     NOT_LAST_EDITOR,
     NOT_REQUESTER,
     Apart,
     Slate,
-    fallback_of,
+    deciders_of,
     is_short,
-    resolve,
     rounds_of,
     slate_of,
 )
@@ -133,16 +132,24 @@ def record_decision(
 def conclude(outcome: Outcome, row: ApprovalLevel, seats: Sequence[Seat], *, closed: bool = False) -> None:
     """Ends the level if its answers decide it, the round if that was the last level; seats the chair for a tie.
 
-    A level with too few seats to be approved is not rejected for it: it waits for an operator, who was told.
+    A level with too few seats to be approved is not rejected for it: it waits for an operator, who was told. A veto or
+    a return ends it all the same.
     """
-    reached = tally(outcome.level, places_of(seats), votes_of(seats), closed=closed)
+    waits = is_short(outcome.level, seats)
+    reached = tally(outcome.level, places_of(seats), votes_of(seats), closed=closed, waits=waits)
     if reached.status == "pending":
-        if reached.reason == "tie":
+        if reached.reason == "tie" and outcome.level.chair:
             _seat_chair(outcome, row, seats)
-        return
-    if reached.reason in ("tie", "out_of_reach") and is_short(outcome.level, seats):
+        _look_again(seats)
         return
     end_level(outcome, ApprovalStatus(reached.status))
+
+
+def _look_again(seats: Sequence[Seat]) -> None:
+    """Lets the sweep judge the seats anew that nobody can answer: the level could do without them until this answer."""
+    unable = [seat.pk for seat in seats if seat.unable_at and not policies.has_answer(seat)]
+    if unable:
+        Seat.objects.filter(pk__in=unable).update(unable_at=None)
 
 
 def end_level(outcome: Outcome, status: ApprovalStatus) -> None:
@@ -270,20 +277,14 @@ def _seat_chair(outcome: Outcome, row: ApprovalLevel, seats: Sequence[Seat]) -> 
     level = outcome.level
     assert level.chair is not None
     apart, slate = Apart.of(outcome.approval, outcome.policy, outcome.people), Slate()
-    found = [one for one in resolve(slate, [level.chair], outcome.people) if not apart.why_not(one.user)][:1]
-    found = found or fallback_of(outcome.policy, level, apart, outcome.people, seated=())
+    found = deciders_of(slate, [level.chair], outcome.policy, level, apart, outcome.people)
     silent = [seat for seat in seats if not policies.has_answer(seat)]
     if not found:
         slate.is_answerable = False
         call_for(outcome, level, slate)
         return
-    deciding = [_deciding(one) for one in found]
-    ask_more(outcome, row, deciding, why=Why.CHAIR, left=silent)
+    ask_more(outcome, row, found, why=Why.CHAIR, left=silent)
     call_for(outcome, level, slate)
-
-
-def _deciding(one: Approver) -> Approver:
-    return replace(one, decides=True)
 
 
 def _refuse_impossible(seat: Seat, verdict: str, level: Level, policy: Policy) -> None:
@@ -299,6 +300,8 @@ def _refuse_impossible(seat: Seat, verdict: str, level: Level, policy: Policy) -
 
 def _refuse_duties(seat: Seat, policy: Policy, people: Concerned) -> None:
     """What may have changed since the seat was taken: the role or team, and who wrote the request."""
+    if people.cast is None and not seat.user.is_active:  # the people of a history are not active any more
+        raise NotPermitted("Your account is not active any more.")
     if not seat.stands:  # type: ignore[attr-defined]  # annotated by selectors.open_seats
         raise NotPermitted("You are no longer in the role or team that was asked.")
     rules = tuple(rule for rule in policy.separation if rule in (NOT_REQUESTER, NOT_LAST_EDITOR))

@@ -58,6 +58,16 @@ def fallback_of(
     return [one for one in slate.people if one.user.pk not in sitting and one.named.pk not in slate.lost]
 
 
+def deciders_of(
+    slate: Slate, rules: Sequence[Rule], policy: Policy, level: Level, apart: Apart, people: Concerned
+) -> list[Approver]:
+    """Whom these rules (of a chair, of an escalation) name, as those who settle the level; else the fallback."""
+    _sit(slate, resolve(slate, rules, people), apart, people)
+    found = [one for one in slate.people if one.named.pk not in slate.lost]
+    found = found or fallback_of(policy, level, apart, people, seated=())
+    return [replace(one, decides=True) for one in found]
+
+
 def resolve(slate: Slate, rules: Sequence[Rule], people: Concerned) -> list[Approver]:
     """Whom the rules name, each once; a rule that cannot be evaluated names nobody and is noted."""
     found: dict[int, Approver] = {}
@@ -81,6 +91,13 @@ def still_can_be_approved(level: Level, seats: Sequence[Seat], able: Iterable[Se
     """The same for the seats of an open level with the answers given so far."""
     open_ones = [seat.pk for seat in able if not has_answer(seat)]
     return _would_pass(level, places_of(seats), votes_of(seats), open_ones)
+
+
+def would_do(level: Level, seats: Sequence[Seat], more: Sequence[Approver]) -> bool:
+    """Whether the level, with these seats, their answers and these people beside them, could still be approved."""
+    asked = {f"more:{number}": one for number, one in enumerate(more)}
+    places = [*places_of(seats), *(Place(seat=k, groups=one.groups, decides=one.decides) for k, one in asked.items())]
+    return _would_pass(level, places, votes_of(seats), [*(seat.pk for seat in seats if not has_answer(seat)), *asked])
 
 
 def is_short(level: Level, seats: Sequence[Seat]) -> bool:

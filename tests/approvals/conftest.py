@@ -1,0 +1,3 @@
+from tests.requests.conftest import world
+
+__all__ = ["world"]
