@@ -145,6 +145,27 @@ def test_the_order_of_other_arrows_says_nothing():
     assert diff(drawn(*CHOICE, other), drawn(CHOICE[2], other, CHOICE[0], CHOICE[1])) == ()
 
 
+def race(*targets: str, kind: str = "race") -> Json:
+    return drawn(*(arrow("first", target) for target in targets), steps=[{"id": "first", "kind": kind}])
+
+
+def test_the_order_of_the_arrows_of_a_race_is_a_change_of_the_step():
+    change = only_change(race("paid", "late"), race("late", "paid"))
+    assert change == Change(
+        kind=CHANGED,
+        element=STEP,
+        id="first",
+        path="order of arrows",
+        before=["to 'paid'", "to 'late'"],
+        after=["to 'late'", "to 'paid'"],
+    )
+
+
+def test_the_order_of_the_arrows_of_a_split_and_of_a_step_that_became_a_race_says_nothing():
+    assert diff(race("paid", "late", kind="split"), race("late", "paid", kind="split")) == ()
+    assert only_change(race("paid", "late", kind="split"), race("late", "paid")).path == "kind"
+
+
 def test_an_arrow_put_between_two_others_changes_no_order():
     new = drawn(CHOICE[0], arrow("big", "x", when="a == 7"), *CHOICE[1:])
     assert only_change(drawn(*CHOICE), new).id == "big -> x"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
@@ -89,8 +89,8 @@ def diff(old: Any, new: Any) -> tuple[Change, ...]:
 
     Steps and stages are the same if they have the same id, transitions if they are equal, else if they have the same
     ends: a new guard on an arrow is a change of that arrow. What is equal several times is matched by count. The order
-    of keys, of steps and of unguarded arrows says nothing; that of stages and of the guarded arrows out of one step
-    does. Numbers are compared by value. Compared the other way round, every change is mirrored.
+    of keys, of steps and of most arrows says nothing; that of stages, of the guarded arrows out of one step and of the
+    arrows out of a race (of waits that are already due the first wins) does. Numbers are compared by value. Compared the other way round, every change is mirrored.
     """
     old, new = _object(old), _object(new)
     parts = (
@@ -132,12 +132,24 @@ def _arrow_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[C
     yield from _entries(old, new, "transitions", Element.TRANSITION)
     before, after = _lists(old, new, "transitions")
     pairs, _, _ = _matched(before, after, (_text, _ends))
-    guarded: dict[str, list[Pair]] = defaultdict(list)
+    races = _races(old) & _races(new)
+    ordered: dict[str, list[Pair]] = defaultdict(list)
     for one, other in pairs:
-        if _is_guarded(before[one]) and _is_guarded(after[other]):
-            guarded[_name(before[one].get("from"))].append((one, other))
-    for step, its in guarded.items():
+        if all(_counts_in_order(arrow, races) for arrow in (before[one], after[other])):
+            ordered[_name(before[one].get("from"))].append((one, other))
+    for step, its in ordered.items():
         yield from _order_change(Element.STEP, step, its, before, after, _told)
+
+
+def _counts_in_order(entry: Any, races: Set[str]) -> bool:
+    """Whether it says something where the arrow stands among those of its step."""
+    return isinstance(entry, dict) and ("when" in entry or _name(entry.get("from")) in races)
+
+
+def _races(document: Mapping[str, Any]) -> frozenset[str]:
+    steps = document.get("steps")
+    found = steps if isinstance(steps, list) else []
+    return frozenset(_id(step) for step in found if isinstance(step, dict) and step.get("kind") == "race")
 
 
 def _order_change(
@@ -222,10 +234,6 @@ def _ends(entry: Any) -> str:
 
 def _name(value: Any) -> str:
     return _cut(value) if isinstance(value, str) else ""
-
-
-def _is_guarded(entry: Any) -> bool:
-    return isinstance(entry, dict) and "when" in entry
 
 
 # values
@@ -319,5 +327,6 @@ def _what(entry: Any) -> str:
 
 
 def _told(entry: Mapping[str, Any]) -> str:
-    """A guarded arrow in a list of its step's."""
-    return f"to {_name(entry.get('to'))!r} when {_shown(entry.get('when'))}"
+    """An arrow in a list of its step's."""
+    guard = f" when {_shown(entry['when'])}" if "when" in entry else ""
+    return f"to {_name(entry.get('to'))!r}{guard}"
