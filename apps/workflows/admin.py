@@ -17,10 +17,9 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 
 from apps.accounts.admin import acting
 from apps.core.admin import KeptAdmin, ReadOnlyAdmin, ReadOnlyInline, carry_out
-from apps.core.admin_parts import ACTIVE, BAD, GOOD, WAITING, as_code, badge, link_to, link_to_actor
+from apps.core.admin_parts import ACTIVE, GOOD, WAITING, as_code, badge, link_to, link_to_actor
 from apps.outbox.admin import OfStreamAdmin
 from apps.workflows.models import (
-    ActionCall,
     KeyClaim,
     Secret,
     StepVisit,
@@ -35,7 +34,6 @@ from apps.workflows.services.secrets import secret_problems, set_secret
 KEYS = ("format", "id", "workflow", "name", "reopen", "from", "to", "kind", "stage", "stages", "steps", "transitions")
 VERSION_COLOURS = {"draft": WAITING, "published": GOOD}
 VISIT_COLOURS = {"open": WAITING, "begun": ACTIVE, "ended": GOOD}
-CALL_COLOURS = {"pending": WAITING, "done": GOOD, "failed": BAD}
 TASK_COLOURS = {"open": WAITING, "claimed": ACTIVE, "done": GOOD}
 
 
@@ -176,30 +174,6 @@ class KeyClaimAdmin(OfStreamAdmin):
     @display(description="run")
     def run_link(self, claim: KeyClaim) -> str:
         return link_to(WorkflowRun(pk=claim.run_id))
-
-
-@admin.register(ActionCall)
-class ActionCallAdmin(OfStreamAdmin):
-    """Actions that reach beyond their request: carried out by the relay; secrets stand in the settings by name only."""
-
-    list_display = ("action", "owner", "step", "status_badge", "attempts", "last_error", "opened_at", "ended_at")
-    list_filter = ("status", "action", "opened_at")
-    search_fields = ("=step", "last_error")
-    search_help_text = "A step's id, or words of the last error"
-    ordering = ("-id",)
-    fields = (
-        "action", "owner", "stream_link", "run_link", "visit", "instance", "step", "status", "attempts", "last_error",
-        "opened_at", "ended_at", "settings_text",
-    )  # fmt: skip
-    status_badge = badge("status", CALL_COLOURS)
-
-    @display(description="run")
-    def run_link(self, call: ActionCall) -> str:
-        return link_to(WorkflowRun(pk=call.run_id))
-
-    @display(description="settings")
-    def settings_text(self, call: ActionCall) -> str:
-        return as_code(call.settings)
 
 
 class SecretForm(forms.ModelForm):

@@ -105,7 +105,7 @@ def test_a_guard_that_fails_is_an_incident_at_its_step_and_the_trigger_is_accept
     (effect,) = run.plan.effects
     assert isinstance(effect, effects.RaiseIncident)
     assert (effect.visit, effect.step, effect.guard) == (run.visit, "big", "request.data.amount > 1000")
-    assert effect.reason == 'NOT_FOUND: Key not found in map : "amount"'
+    assert effect.reason == '"amount" is empty or not there.'
     assert run.told() == [("begun", "work", None), ("ended", "work", "done"), ("incident", "big", None)]
     assert run.at == ["big"]
 

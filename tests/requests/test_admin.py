@@ -8,7 +8,7 @@ from django.test import Client
 from apps.approvals.models import ApprovalPolicyVersion
 from apps.outbox.models import Event
 from apps.requests.models import CatalogItem, FormVersion, Request, SelectionRule
-from apps.workflows.models import Workflow, WorkflowVersion
+from apps.workflows.models import ActionCall, Workflow, WorkflowVersion
 from apps.workflows.services.drafting import create_workflow, save_draft
 from tests.core.admin_pages import address, admin_client, errors_of, filled_in, said
 from tests.factories import (
@@ -239,3 +239,20 @@ def test_a_version_that_runs_is_shown_with_the_request(client: Client, item: Cat
     request = make_request(item, make_person("ann"), data=DATA)
     version = WorkflowVersion.objects.get(pk=request.pins["workflow"])
     assert client.get(address(WorkflowVersion, "change", version.pk)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("roles", "takes_part", "sees"), [([], False, False), ([], True, True), (["auditor"], False, True)]
+)
+def test_what_a_webhook_sent_is_shown_to_those_who_may_see_the_request(roles, takes_part, sees) -> None:
+    """All other staff see what the values are called, and what came of the call."""
+    hook = {"id": "call", "kind": "action", "name": "Call", "action": "webhook"}
+    hook["with"] = {"url": "https://pay.example.org/secret-path", "body": {"why": "request.data.reason"}}
+    request = make_request(make_item("hook", workflow=make_workflow(line_document("hook", hook))), make_person("rosa"))
+    client, person = admin_client(is_superuser=False, roles=roles)
+    person.user_permissions.add(Permission.objects.get(codename="view_actioncall"))
+    if takes_part:
+        request.participants.create(principal=f"user:{person.pk}", relation="watcher", sort_key=request.pk)
+    page = client.get(address(ActionCall, "change", ActionCall.objects.get().pk)).content.decode()
+    assert ("I need it" in page, "secret-path" in page) == (sees, sees)
+    assert ("why" in page, "to be carried out" in page.lower()) == (True, True)

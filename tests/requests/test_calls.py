@@ -15,8 +15,9 @@ from apps.outbox.relay import run_relay
 from apps.requests.models import Request
 from apps.requests.services.calls import carry_out_due
 from apps.requests.services.lifecycle import cancel_request
-from apps.requests.services.operations import retry_incident
+from apps.requests.services.operations import move_token, retry_incident
 from apps.requests.sweeps import run_sweeps
+from apps.workflows.engine.marking import Marking
 from apps.workflows.models import ActionCall, Timer
 from apps.workflows.services.secrets import set_secret
 from tests.core.http_receiver import Act, Receiver, answer, receiving
@@ -153,6 +154,36 @@ def test_after_the_last_attempt_it_is_an_incident_and_an_operator_lets_it_try_ag
         retry_incident(only_incident(), reason="They are back.", actor=world.administrator)
         run_relay()
     assert (len(there.calls), fresh(request).status) == (3, "completed")
+    first = ActionCall.objects.order_by("pk").first()
+    assert {call.headers["webhook-id"] for call in there.calls} == {f"call_{first.pk}"}
+
+
+def test_what_an_operator_lets_try_again_with_another_body_is_another_message(world):
+    acts, body = (answer(503), answer(503), answer()), {"reason": "request.data.reason"}
+    with called(world, *acts, retry={"attempts": 1}, body=body) as (request, there):
+        run_relay()
+        Request.objects.filter(pk=request.pk).update(data={"reason": "Mended"})
+        for _ in range(2):
+            retry_incident(only_incident(), reason="They are back.", actor=world.administrator)
+            run_relay()
+    first, second, _ = ActionCall.objects.order_by("pk")
+    ids = [call.headers["webhook-id"] for call in there.calls]
+    assert ids == [f"call_{first.pk}", f"call_{second.pk}", f"call_{second.pk}"]
+    assert fresh(request).status == "completed"
+
+
+def test_what_another_visit_of_the_step_sends_is_another_message(world):
+    with receiving(in_turn([answer(404), answer()])) as there:
+        request = submit(world, line_document("call", webhook(there)))
+        run_relay()
+        (token,) = Marking.from_json(fresh(request).run.marking).tokens
+        move_token(
+            request, run=request.run_id, token=token.id, to="call", reason="Once more", actor=world.administrator
+        )
+        run_relay()
+    ids = [call.headers["webhook-id"] for call in there.calls]
+    assert ids == [f"call_{call.pk}" for call in ActionCall.objects.order_by("pk")]
+    assert len(ids) == 2
 
 
 @pytest.mark.parametrize("status", [400, 404, 410])

@@ -3,17 +3,18 @@ from __future__ import annotations
 import pytest
 
 from apps.approvals.models import Approval
+from apps.core.errors import NotVisible, TransitionNotAllowed
 from apps.outbox.models import Event, Incident
 from apps.requests.models import FormVersion, Request
-from apps.requests.selectors import tasks_for, tasks_of
+from apps.requests.selectors import history_of, tasks_for, tasks_of
 from apps.requests.services.children import DEEPEST
 from apps.requests.services.decisions import record_decision
 from apps.requests.services.lifecycle import cancel_request, reopen_request
 from apps.requests.services.operations import retry_incident, skip_step
-from apps.requests.services.work import complete_task
+from apps.requests.services.work import complete_task, send_message
 from apps.requests.sweeps import run_sweeps
 from apps.workflows.models import StepVisit, Task, Timer, WorkflowRun, WorkflowVersion
-from tests.factories import MANAGER_LEVEL, Json, approval_document, line_document, make_calendar
+from tests.factories import MANAGER_LEVEL, Json, approval_document, line_document, make_calendar, refusal
 from tests.requests.agreement import assert_agreement
 from tests.requests.flows import fresh, publish, submit
 
@@ -287,3 +288,55 @@ def test_children_that_end_at_once_in_a_loop_are_stopped_and_an_operator_is_told
     said = "Step sub: The workflow went on by itself for more than 100 steps and was stopped."
     assert (fresh(request).status, incident_of(request).detail) == ("submitted", said)
     assert_agreement(request)
+
+
+def test_the_history_names_a_step_by_the_run_it_is_in_though_another_run_has_a_step_of_that_id(world):
+    """Parent, child and the child of the child each have a step `work`, and the two above a step `sub`."""
+    work, own = {**WORK, "name": "Weigh"}, {**WORK, "name": "Wrap"}
+    publish(line_document("grandchild", work))
+    publish(line_document("child", {**WORK, "name": "Carry"}, {**SUB, "workflow": "grandchild", "name": "Scales"}))
+    request = submit(world, line_document("parent", SUB, own))
+    for _ in range(3):
+        complete_task(open_task(request), actor=world.worker)
+    said = [line.what for line in history_of(fresh(request), reader=world.requester) if "“" in line.what]
+    assert said == [
+        "started “Sub”",
+        "opened the task “Carry”",
+        "finished “Carry”: done",
+        "started “Scales”",
+        "opened the task “Weigh”",
+        "finished “Weigh”: done",
+        "finished “Scales”",
+        "finished “Sub”",
+        "opened the task “Wrap”",
+        "finished “Wrap”: done",
+    ]
+
+
+def test_the_history_names_the_approval_of_a_child(world):
+    child = approval_document("child")
+    publish(child)
+    ask = {**child["steps"][1], "name": "Ask above"}
+    request = submit(world, line_document("parent", SUB, {**WORK, "id": ask["id"], "name": "Not asked"}))
+    record_decision(Approval.objects.get(), verdict="approve", actor=world.manager)
+    said = [line.what for line in history_of(fresh(request), reader=world.requester)]
+    assert [line for line in said if "approv" in line] == [
+        "asked Manager to approve “Approval”",
+        "approved",
+        "closed the approval “Approval”: approved",
+    ]
+    assert not any("Not asked" in line for line in said)
+
+
+def test_a_message_for_a_child_that_has_ended_meanwhile_is_refused_under_the_lock_and_not_lost(world):
+    publish(line_document("child", WORK))
+    request = submit(world, line_document("parent", SUB, {**WORK, "id": "after"}))
+    child = run_of(request)
+    complete_task(open_task(request), actor=world.worker)
+    with refusal(TransitionNotAllowed, match="This run has ended"):
+        send_message(request, name="go", run=child.pk, actor=world.worker)
+    other = submit(world, line_document("other", WORK))
+    with refusal(NotVisible):
+        send_message(request, name="go", run=other.run_id, actor=world.worker)
+    send_message(request, name="go", actor=world.worker)
+    assert Event.objects.filter(type="message.lost").count() == 1

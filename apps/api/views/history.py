@@ -16,7 +16,7 @@ from apps.api.serializers.work import ApprovalSerializer, TaskSerializer
 from apps.api.views.base import OLDEST, ApiView, actor_of, shown
 from apps.requests.selectors import approvals_of, clocks_of, events_of, feed_for, get_request_for, tasks_of
 from apps.requests.selectors.comments import comments_of
-from apps.requests.selectors.runs import demand_receiver, get_request_of_run
+from apps.requests.selectors.runs import get_request_of_run
 from apps.requests.services.comments import add_comment
 from apps.requests.services.work import send_message
 
@@ -99,7 +99,6 @@ class MessagesView(ApiView):
     def post(self, http: HttpRequest, run_id: int) -> Response:
         body, actor = read_body(http.data, MESSAGE), actor_of(http)
         request = get_request_of_run(actor, run_id)
-        demand_receiver(actor, request, run_id)
         told = send_message(
             request, name=body["name"], key=body.get("key", ""), payload=body.get("payload"), run=run_id, actor=actor
         )

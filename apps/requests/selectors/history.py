@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from apps.accounts.models import User
+from apps.approvals.models import Approval
 from apps.outbox.models import Event, Note
 from apps.requests import policies
 from apps.requests.models import Request
@@ -50,7 +51,13 @@ def history_of(request: Request, *, reader: User) -> History:
     events = list(events_of(request, reader=reader))
     names = {user.pk: str(user) for user in User.objects.filter(pk__in=_people(events))}
     notes = dict(Note.objects.filter(pk__in=_notes(events)).values_list("pk", "text"))
-    words = Words(names=names, steps=_step_names(request, events))
+    children = _child_steps(events)
+    words = Words(
+        names=names,
+        steps=_steps_of(request.pins.get("workflow")),
+        children=children,
+        approvals=_approvals_below(request) if children else {},
+    )
     return [_line(event, words, notes) for event in events if event.type in SENTENCES]
 
 
@@ -86,9 +93,18 @@ def _notes(events: Iterable[Event]) -> set[int]:
     return {event.data["note"] for event in events if "note" in event.data}
 
 
-def _step_names(request: Request, events: Sequence[Event]) -> dict[str, str]:
-    """The names of the steps of every workflow the request has run on, its own last."""
-    own = request.pins.get("workflow")
-    children = [event.data["version"] for event in events if event.type == WorkflowEvent.SUBFLOW_STARTED]
-    versions = [*dict.fromkeys(children), *([own] if own else [])]
-    return {step.id: step.name for version in versions for step in definition_of(version).steps}
+def _steps_of(version: int | None) -> dict[str, str]:
+    """The names of a workflow version's steps, by id."""
+    return {step.id: step.name for step in definition_of(version).steps} if version else {}
+
+
+def _approvals_below(request: Request) -> dict[int, int]:
+    """The numbers of the child runs that approvals of the request belong to, by approval."""
+    below = Approval.objects.filter(stream_id=request.pk, visit__run__parent__isnull=False)
+    return dict(below.values_list("pk", "visit__run__n"))
+
+
+def _child_steps(events: Iterable[Event]) -> dict[int, dict[str, str]]:
+    """The names of the steps of every child run, by the run's number."""
+    started = (event.data for event in events if event.type == WorkflowEvent.SUBFLOW_STARTED)
+    return {data["run"]: _steps_of(data["version"]) for data in started}

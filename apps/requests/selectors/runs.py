@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.accounts.models import User
-from apps.core.errors import NotPermitted, NotVisible, TransitionNotAllowed
+from apps.core.errors import NotPermitted, NotVisible
 from apps.requests import policies
 from apps.requests.models import Request
 from apps.requests.policies import Act
@@ -36,15 +36,6 @@ def get_request_of_run(user: User, run_id: int) -> Request:
     if request is None:
         raise NotVisible
     return request
-
-
-def demand_receiver(user: User, request: Request, run_id: int) -> None:
-    """Raises NotPermitted unless the person may send the request messages, TransitionNotAllowed if the run has ended:
-    nothing in it waits any more.
-    """
-    policies.require(user, Act.SIGNAL, request)
-    if WorkflowRun.objects.filter(pk=run_id, ended_at__isnull=False).exists():
-        raise TransitionNotAllowed("This run has ended; nothing in it waits for a message.")
 
 
 def readable_states(request: Request, *, reader: User) -> list[Data]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from apps.approvals.enums import ApprovalEvent, ApprovalStatus, Verdict, Why
 from apps.outbox.enums import IncidentEvent
+from apps.outbox.incidents import STEP_OVER
 from apps.requests.enums import Priority, RequestEvent
 from apps.sla.enums import SlaEvent
 from apps.workflows.enums import WorkflowEvent
@@ -17,10 +18,14 @@ Data = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Words:
-    """The names a history needs: people by id, steps by id."""
+    """The names a history needs: people by id; the steps of the request's own workflow by id, and those of its child
+    runs by the run's number. `approvals` are the numbers of the child runs that approvals belong to.
+    """
 
     names: Mapping[int, str]
     steps: Mapping[str, str]
+    children: Mapping[int, Mapping[str, str]]
+    approvals: Mapping[int, int]
 
     def actor(self, actor: str) -> str:
         """A person's name, or the product's own for what it did by itself."""
@@ -33,9 +38,16 @@ class Words:
     def people(self, pks: list[int]) -> str:
         return ", ".join(self.person(pk) for pk in pks) or "nobody"
 
-    def step(self, data: Data) -> str:
+    def step(self, data: Data, *, run: str = "run") -> str:
+        """The step an event is about; `run` is where the event says in which child run, if its approval does not."""
         step = data.get("step", "")
-        return f"“{self.steps.get(step) or step}”"
+        number = data.get(run) or self.approvals.get(data.get("approval", 0), 0)
+        steps = self.children.get(number, self.steps)
+        return f"“{steps.get(step) or self._known_below(step) or step}”"
+
+    def _known_below(self, step: str) -> str:
+        """The name in whichever child knows the step: older events do not say their run."""
+        return next((steps[step] for steps in self.children.values() if steps.get(step)), "")
 
 
 def _seated(seats: list[dict[str, int]], words: Words) -> str:
@@ -90,6 +102,20 @@ def _assigned(data: Data, words: Words) -> str:
     return f"gave the request to {words.person(data['assignee']) if data.get('assignee') else 'a team or role'}"
 
 
+def _called(data: Data, words: Words) -> str:
+    """Where an operator is needed, if the incident is at a step of a run."""
+    kind, _, place = data.get("key", "").partition(":")
+    run, _, step = place.partition(":")
+    if kind != "run" or not step:
+        return "called an operator: the request needs help"
+    return f"called an operator: {words.step({'step': step, 'run': int(run)})} needs help"
+
+
+def _call_closed(data: Data, words: Words) -> str:
+    over = ": the step is over" if data.get("cause") == STEP_OVER else ""
+    return f"closed the call for an operator{over}"
+
+
 def _metric(data: Data) -> str:
     return f"the {data.get('metric', data.get('target', 'target'))} target"
 
@@ -127,11 +153,13 @@ SENTENCES: Mapping[str, Callable[[Data, Words], str]] = {
     WorkflowEvent.DEADLINE_PASSED: lambda data, words: f"noted that {words.step(data)} is late",
     WorkflowEvent.KEY_ASKED: lambda data, words: f"put {words.step(data)} in line: somebody else has what it needs",
     WorkflowEvent.KEY_GRANTED: lambda data, words: f"began {words.step(data)}: its turn has come",
-    WorkflowEvent.SUBFLOW_STARTED: lambda data, words: f"started {words.step(data)}",
+    WorkflowEvent.SUBFLOW_STARTED: lambda data, words: f"started {words.step(data, run='parent')}",
     WorkflowEvent.SUBFLOW_ENDED: lambda data, words: f"finished {words.step(data)}",
     WorkflowEvent.INSTANCE_ADDED: lambda data, words: f"added one more to {words.step(data)}",
     WorkflowEvent.INSTANCES_CLOSED: lambda data, words: f"closed {words.step(data)}: no more can be added",
     WorkflowEvent.INSTANCES_FINISHED: lambda data, words: f"finished {words.step(data)} with what was done",
+    WorkflowEvent.MESSAGE_KEPT: lambda data, words: "kept a message until a step waits for it",
+    WorkflowEvent.MESSAGE_LOST: lambda data, words: "took in a message that no step waits for, and let it go",
     RequestEvent.ASSIGNED: _assigned,
     RequestEvent.STEP_SKIPPED: lambda data, words: f"skipped {words.step(data)}",
     RequestEvent.TOKEN_MOVED: lambda data, words: f"moved the request on to {words.step(data)}",
@@ -155,6 +183,6 @@ SENTENCES: Mapping[str, Callable[[Data, Words], str]] = {
     SlaEvent.WARNED: lambda data, words: f"warned: {data.get('percent')} % of {_metric(data)} is used up",
     SlaEvent.BREACHED: lambda data, words: f"noted that {_metric(data)} was missed",
     SlaEvent.MET: lambda data, words: f"noted that {_metric(data)} was met",
-    IncidentEvent.OPENED: lambda data, words: "called an operator: the request needs help",
-    IncidentEvent.RESOLVED: lambda data, words: "closed the call for an operator",
+    IncidentEvent.OPENED: _called,
+    IncidentEvent.RESOLVED: _call_closed,
 }

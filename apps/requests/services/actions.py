@@ -14,7 +14,7 @@ from apps.requests.facts import form_of, pinned_facts
 from apps.requests.models import Comment
 from apps.requests.services.openings import assigned_to
 from apps.requests.services.work_items import concerned
-from apps.requests.services.writing import Write
+from apps.requests.services.writing import Write, within
 from apps.workflows.engine import effects
 from apps.workflows.engine.retry import delay_before
 from apps.workflows.engine.triggers import ActionDone, ActionFailed
@@ -82,7 +82,9 @@ def attempt_failed(
     call.last_error = reason[:200]
     if for_good or call.attempts >= retry.get("attempts", ATTEMPTS.get(call.action, 1)):
         call.status, call.ended_at = CallStatus.FAILED, write.at
-        write.tell_by_itself(WorkflowEvent.ACTION_FAILED, step=call.step, visit=call.visit, attempts=call.attempts)
+        write.tell_by_itself(
+            WorkflowEvent.ACTION_FAILED, step=call.step, visit=call.visit, attempts=call.attempts, **within(run.run)
+        )
         write.triggers.append((run, ActionFailed(visit=call.visit, instance=call.instance, reason=reason)))
     else:
         _pause(write, call, first_delay_s=retry.get("first_delay_s", FIRST_DELAY_S), at_least_s=after_s or 0)
@@ -109,14 +111,14 @@ def withdraw_action(write: Write, run: Passage, effect: effects.WithdrawAction) 
 
 def set_fields_of(write: Write, run: Passage, effect: effects.SetFields) -> None:
     """A message's payload or a child's output, checked before the run moved. Raises InvalidInput."""
-    fill_in(write, effect.fields, step=effect.step)
+    fill_in(write, run, effect.fields, step=effect.step)
 
 
-def fill_in(write: Write, values: Mapping[str, Any], *, step: str) -> None:
+def fill_in(write: Write, run: Passage, values: Mapping[str, Any], *, step: str) -> None:
     """Writes computed values to the request's data. Raises InvalidInput naming the fields that refuse theirs."""
     fields = accepted(write, values)
     write.request.data = {**write.request.data, **fields}
-    write.tell_by_itself(RequestEvent.FIELDS_SET, step=step, fields=sorted(fields))
+    write.tell_by_itself(RequestEvent.FIELDS_SET, step=step, fields=sorted(fields), **within(run.run))
 
 
 def accepted(write: Write, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,7 +157,7 @@ def _reason(refusal: InvalidInput | NotDone) -> str:
 
 def _set_fields(write: Write, run: Passage, effect: effects.RunAction) -> None:
     """Values that do not fit their form's fields are a failed action, not a broken request."""
-    fill_in(write, effect.settings["fields"], step=effect.step)
+    fill_in(write, run, effect.settings["fields"], step=effect.step)
 
 
 def _comment(write: Write, run: Passage, effect: effects.RunAction) -> None:
@@ -164,14 +166,14 @@ def _comment(write: Write, run: Passage, effect: effects.RunAction) -> None:
         return
     internal = bool(effect.settings.get("internal", False))
     Comment.objects.create(request=write.request, author=None, note=note, internal=internal, at=write.at)
-    write.tell_by_itself(RequestEvent.COMMENTED, note=note, step=effect.step, internal=internal)
+    write.tell_by_itself(RequestEvent.COMMENTED, note=note, step=effect.step, internal=internal, **within(run.run))
 
 
 def _notify(write: Write, run: Passage, effect: effects.RunAction) -> None:
     """The message and its readers go into one event; notifications deliver it after the commit."""
     note = write.note(effect.settings["text"])
     readers = sorted({user for rule in effect.settings["to"] for user in _readers(rule, write)})
-    write.tell_by_itself(RequestEvent.NOTICE, note=note, step=effect.step, users=readers)
+    write.tell_by_itself(RequestEvent.NOTICE, note=note, step=effect.step, users=readers, **within(run.run))
 
 
 def _readers(rule: Mapping[str, Any], write: Write) -> list[int]:
@@ -197,6 +199,7 @@ def _assign(write: Write, run: Passage, effect: effects.RunAction) -> None:
         step=effect.step,
         assignee=write.request.assignee_id,
         team=write.request.team.pk if write.request.team else None,
+        **within(run.run),
     )
 
 

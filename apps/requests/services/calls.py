@@ -1,6 +1,6 @@
 """Actions that reach beyond their request, carried out after the commit; their answers come back as triggers, once.
 
-The relay hands over at least once. A webhook is sent outside any transaction, always under the id of its call, and its
+The relay hands over at least once. A webhook is sent outside any transaction, always under the same id, and its
 answer is taken over only while the call is pending: a worker that dies between sending and marking sends it again, and
 the run moves once. Another request is made in the transaction that marks the call.
 """
@@ -55,7 +55,7 @@ def _send_webhook(call: ActionCall) -> Settle:
             url=call.settings["url"],
             body=call.settings.get("body", {}),
             secret=_secret(call.settings),
-            message_id=f"call_{call.pk}",
+            message_id=message_id_of(call),
             at=clock.now(),
         )
     except Temporary as error:
@@ -63,6 +63,20 @@ def _send_webhook(call: ActionCall) -> Settle:
     except (Permanent, Misconfigured, SealBroken) as error:
         return _failing(error.detail, for_good=True)
     return lambda write, fresh: _answered(write, fresh, receipt)
+
+
+def message_id_of(call: ActionCall) -> str:
+    """The `webhook-id` a call is sent under: that of the visit's first call with the same address and body.
+
+    So a receiver that drops repeats knows one that an operator lets try again after the attempts were used up; where
+    the body has changed meanwhile it is another message.
+    """
+    of_visit = ActionCall.objects.filter(run_id=call.run_id, visit=call.visit, instance=call.instance, pk__lte=call.pk)
+    return f"call_{next(one.pk for one in of_visit.order_by('pk') if _message(one) == _message(call))}"
+
+
+def _message(call: ActionCall) -> list[Any]:
+    return [call.settings.get(part) for part in ("url", "body")]
 
 
 def _secret(settings: Mapping[str, Any]) -> bytes | None:
@@ -75,7 +89,7 @@ def _answered(write: Write, call: ActionCall, receipt: Receipt) -> None:
     into = call.settings.get("into")
     try:
         if into is not None and receipt.data is not None:
-            fill_in(write, {into: receipt.data}, step=call.step)
+            fill_in(write, run, {into: receipt.data}, step=call.step)
     except InvalidInput as refusal:
         reason = f"The answer does not fit: {', '.join(refusal.errors)}"
         attempt_failed(write, run, call, reason=reason, for_good=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import Max
 
 from apps.core.errors import Misconfigured
@@ -41,8 +43,14 @@ def start_child(write: Write, run: Passage, effect: effects.StartChild) -> None:
     )
     child.save_visits()
     write.child_passages[child.run.pk] = child
+    above: dict[str, Any] = {} if run.run.parent_id is None else {"parent": run.run.n}
     write.tell_by_itself(
-        WorkflowEvent.SUBFLOW_STARTED, step=effect.step, visit=effect.visit, run=child.run.n, version=version.pk
+        WorkflowEvent.SUBFLOW_STARTED,
+        step=effect.step,
+        visit=effect.visit,
+        run=child.run.n,
+        version=version.pk,
+        **above,
     )
     write.triggers.append((child, Start()))
 

@@ -7,11 +7,11 @@ from itertools import groupby
 from typing import Any
 
 from apps.core.errors import InvalidInput
-from apps.outbox.incidents import open_incident
+from apps.outbox.incidents import close_incidents, open_incident
 from apps.requests.enums import RequestEvent
 from apps.requests.facts import pinned_facts
 from apps.requests.services import actions, approving, children, keys, openings
-from apps.requests.services.writing import Write
+from apps.requests.services.writing import Write, within
 from apps.workflows.engine import effects
 from apps.workflows.engine.planner import TraceEntry, TraceKind, plan
 from apps.workflows.engine.triggers import ActionDone, ActionFailed, ChildEnded, TimerFired, Trigger
@@ -79,11 +79,26 @@ def _move(write: Write, run: Passage, trigger: Trigger) -> None:
     if isinstance(trigger, ChildEnded) and (refused := _refused_output(write, run, trigger, facts)):
         reason = f"The output does not fit: {', '.join(refused)}"
         trigger = ActionFailed(visit=trigger.visit, instance=trigger.instance, reason=reason)
+    before = _stopped_steps(run)
     planned = run.move(trigger, facts)
     for entry in planned.trace:
         _tell(write, run, entry)
     for effect in planned.effects:
         EFFECTS[type(effect)](write, run, effect)
+    if over := {f"run:{run.run.n}:{step}" for step in before - _stopped_steps(run)}:
+        write.events += close_incidents(
+            write.request.stream,
+            about=lambda incident: incident.kind == "workflow" and incident.key in over,
+            actor=write.actor_name,
+            at=write.at,
+        )
+
+
+def _stopped_steps(run: Passage) -> set[str]:
+    """The steps that an open incident of the run names: where something is in incident, or the whole run is stuck."""
+    if run.is_stuck:
+        return {min(token.step for token in run.marking.tokens)}
+    return {visit.step for visit in run.marking.open_visits() if visit.needs_operator}
 
 
 def _refused_output(write: Write, run: Passage, ended: ChildEnded, facts: Mapping[str, Any]) -> list[str]:
@@ -118,7 +133,9 @@ def _tell(write: Write, run: Passage, entry: TraceEntry) -> None:
     kind = _TOLD_OF_ALL.get(entry.kind) or _TOLD.get((entry.kind, step.kind if step else ""))
     if kind:
         more: dict[str, Any] = {"deadline": entry.outcome} if entry.kind is TraceKind.OVERDUE else {}
-        write.tell_by_itself(kind, step=entry.step, visit=entry.visit, arrow=entry.transition, **more)
+        write.tell_by_itself(
+            kind, step=entry.step, visit=entry.visit, arrow=entry.transition, **within(run.run), **more
+        )
 
 
 _TOLD_OF_ALL = {TraceKind.OVERDUE: WorkflowEvent.DEADLINE_PASSED}

@@ -12,7 +12,7 @@ from apps.core.errors import Conflict
 from apps.core.locks import advisory_lock, try_advisory_lock
 from apps.requests.models import Request
 from apps.requests.services.children import ancestors
-from apps.requests.services.writing import Write
+from apps.requests.services.writing import Write, within
 from apps.workflows.engine import effects
 from apps.workflows.engine.triggers import KeyGranted
 from apps.workflows.enums import WorkflowEvent
@@ -47,7 +47,9 @@ def ask_key(write: Write, run: Passage, effect: effects.AskKey) -> None:
     claim = _claim(write, run, effect)
     claim.save(force_insert=True)
     if not grant_first(write, claim.key):
-        write.tell_by_itself(WorkflowEvent.KEY_ASKED, step=effect.step, visit=effect.visit, claim=claim.pk)
+        write.tell_by_itself(
+            WorkflowEvent.KEY_ASKED, step=effect.step, visit=effect.visit, claim=claim.pk, **within(run.run)
+        )
 
 
 def give_key(write: Write, run: Passage, effect: effects.GiveKey) -> None:
@@ -77,8 +79,11 @@ def grant_first(write: Write, key: str) -> bool:
         return False
     first.granted_at = write.at
     first.save(update_fields=["granted_at"])
-    write.tell_by_itself(WorkflowEvent.KEY_GRANTED, step=first.step, visit=first.visit, claim=first.pk)
-    write.triggers.append((write.passage_of(first.run_id), KeyGranted(visit=first.visit)))
+    served = write.passage_of(first.run_id)
+    write.tell_by_itself(
+        WorkflowEvent.KEY_GRANTED, step=first.step, visit=first.visit, claim=first.pk, **within(served.run)
+    )
+    write.triggers.append((served, KeyGranted(visit=first.visit)))
     return True
 
 

@@ -14,10 +14,11 @@ from apps.approvals import services as approvals
 from apps.approvals.selectors import resolve_approvers
 from apps.calendars.business_time import add
 from apps.calendars.selectors import calendar_of
-from apps.outbox.incidents import open_incident
+from apps.outbox.incidents import close_incidents, open_incident
+from apps.outbox.publish import NewEvent
 from apps.requests.enums import Relation
 from apps.requests.services.work_items import concerned, row_of, seen_at
-from apps.requests.services.writing import Write
+from apps.requests.services.writing import Write, within
 from apps.workflows.engine import effects
 from apps.workflows.engine.definition import Step
 from apps.workflows.engine.guards import GuardFailed, evaluate
@@ -44,6 +45,7 @@ def open_tasks(write: Write, run: Passage, opened: Sequence[effects.OpenTask]) -
             assignee=task.assignee_id,
             group=task.group_id,
             team=task.team_id,
+            **within(run.run),
         )
 
 
@@ -164,11 +166,13 @@ def withdraw_task(write: Write, run: Passage, effect: effects.WithdrawTask) -> N
     if effect.instance is not None:
         tasks = tasks.filter(instance=effect.instance)
     if tasks.update(status=TaskStatus.WITHDRAWN, ended_at=write.at):
-        write.tell_by_itself(WorkflowEvent.TASK_WITHDRAWN, step=effect.step, visit=effect.visit)
+        write.tell_by_itself(WorkflowEvent.TASK_WITHDRAWN, step=effect.step, visit=effect.visit, **within(run.run))
 
 
 def withdraw_approval(write: Write, run: Passage, effect: effects.WithdrawApproval) -> None:
-    """Takes the rounds back. One that has ended in this write moves nothing any more."""
+    """Takes the rounds back, and the calls for an operator about them. One that has ended in this write moves nothing
+    any more.
+    """
     write.triggers = [
         (moving, trigger)
         for moving, trigger in write.triggers
@@ -176,9 +180,23 @@ def withdraw_approval(write: Write, run: Passage, effect: effects.WithdrawApprov
     ]
     visit = run.run.visits.filter(number=effect.visit).first()
     if visit is not None:
-        write.events += approvals.withdraw_approval(visit, instance=effect.instance, at=write.at)
+        told = approvals.withdraw_approval(visit, instance=effect.instance, at=write.at)
+        write.events += [*told, *_no_call_about(write, told)]
         timers = Timer.objects.filter(run=run.run, visit=effect.visit, kind=TimerKind.APPROVAL, closed_at=None)
         (timers if effect.instance is None else timers.filter(instance=effect.instance)).update(closed_at=write.at)
+
+
+def _no_call_about(write: Write, told: Sequence[NewEvent]) -> list[NewEvent]:
+    """Closes the incidents of the approvals that these events say have ended: nobody needs to answer them any more."""
+    ended = tuple(f"approval:{event.data['approval']}:" for event in told)
+    if not ended:
+        return []
+    return close_incidents(
+        write.request.stream,
+        about=lambda incident: incident.key.startswith(ended),
+        actor=write.actor_name,
+        at=write.at,
+    )
 
 
 def withdraw_timer(write: Write, run: Passage, effect: effects.WithdrawTimer) -> None:

@@ -12,8 +12,9 @@ from django.db import transaction
 
 from apps.accounts.models import User
 from apps.approvals import services as approvals
+from apps.approvals.enums import ApprovalStatus
 from apps.approvals.models import Approval
-from apps.core.errors import InvalidInput, NotVisible, TransitionNotAllowed
+from apps.core.errors import InvalidInput, TransitionNotAllowed
 from apps.outbox.enums import IncidentEvent
 from apps.outbox.incidents import resolve_incidents
 from apps.outbox.models import Incident, Note
@@ -51,7 +52,7 @@ def retry_incident(incident: Incident, *, reason: str, actor: User) -> Incident:
     delivered again on its own page. Raises NotPermitted unless the actor is an administrator, TransitionNotAllowed if
     it is resolved already, InvalidInput without a reason.
     """
-    text = checked_comment(reason, required=True)
+    text = checked_comment(reason, required=True, field="reason")
     write = begin_write(incident.stream_id, actor=actor)
     policies.require(actor, Act.REPAIR, write.request)
     fresh = Incident.objects.get(pk=incident.pk)
@@ -89,7 +90,6 @@ def skip_step(
     step = _step_of(moving, visit)
     write.tell(RequestEvent.STEP_SKIPPED, note=note, step=step, visit=visit, run=moving.run.n)
     carry_out(write, Skip(visit=visit, instance=instance, outcome=outcome), moving)
-    _resolve(write, moving, step, note)
     return write.finish()
 
 
@@ -103,7 +103,6 @@ def move_token(request: Request, *, run: int, token: int, to: Any, reason: Any, 
     before = next((one.step for one in moving.marking.tokens if one.id == token), "")
     write.tell(RequestEvent.TOKEN_MOVED, note=note, step=to, source=before, run=moving.run.n)
     carry_out(write, Move(token=token, to=to), moving)
-    _resolve(write, moving, before, note)
     return write.finish()
 
 
@@ -117,7 +116,6 @@ def cancel_visit(request: Request, *, run: int, visit: int, reason: Any, actor: 
     step = _step_of(moving, visit)
     write.tell(RequestEvent.VISIT_CANCELLED, note=note, step=step, visit=visit, run=moving.run.n)
     carry_out(write, CancelVisit(visit=visit), moving)
-    _resolve(write, moving, step, note)
     return write.finish()
 
 
@@ -153,7 +151,7 @@ def _of_instances(
 ) -> Request:
     write = begin_write(request.pk, actor=actor)
     policies.require(actor, Act.SIGNAL, write.request)
-    moving = _open_run(write, run)
+    moving = write.open_run(run)
     write.tell(told, step=_step_of(moving, trigger.visit), visit=trigger.visit, run=moving.run.n)
     carry_out(write, trigger, moving)
     return write.finish()
@@ -163,17 +161,7 @@ def _begin_repair(request: Request, run: int, reason: Any, actor: User) -> tuple
     text = checked_comment(reason, required=True, field="reason")
     write = begin_write(request.pk, actor=actor)
     policies.require(actor, Act.REPAIR, write.request)
-    return write, _open_run(write, run), write.note(text)
-
-
-def _open_run(write: Write, run: int) -> Passage:
-    """The run, which is of this request and still open. Raises NotVisible, TransitionNotAllowed."""
-    if not WorkflowRun.objects.filter(pk=run, stream=write.request.stream).exists():
-        raise NotVisible
-    moving = write.passage_of(run)
-    if moving.run.ended_at is not None:
-        raise TransitionNotAllowed("This run has ended.")
-    return moving
+    return write, write.open_run(run), write.note(text)
 
 
 def _step_of(run: Passage, visit: int) -> str:
@@ -183,21 +171,10 @@ def _step_of(run: Passage, visit: int) -> str:
     return found.step
 
 
-def _resolve(write: Write, run: Passage, step: str, note: Note | None) -> None:
-    """The incident of the step is over if nothing stands there in incident any more."""
-    if not any(visit.step == step and _is_in_incident(visit) for visit in run.marking.open_visits()):
-        key = f"run:{run.run.n}:{step}"
-        write.events += resolve_incidents(
-            write.request.stream, kind=WORKFLOW, key=key, actor=write.actor_name, at=write.at, note=note
-        )
-
-
-def _is_in_incident(visit: Visit) -> bool:
-    return visit.incident or any(part.incident for part in visit.instances or ())
-
-
 def _ask_again(write: Write, incident: Incident) -> None:
     approval = Approval.objects.select_related("visit").get(pk=int(incident.key.split(":")[1]))
+    if approval.status != ApprovalStatus.PENDING:
+        return
     policy, people = terms_of(write, approval)
     outcome = approvals.keep_answerable(approval, policy=policy, people=people)
     if any(event.type == IncidentEvent.OPENED for event in outcome.events):
@@ -207,12 +184,16 @@ def _ask_again(write: Write, incident: Incident) -> None:
 
 
 def _retry_steps(write: Write, incident: Incident) -> None:
-    """Lets everything in incident at the incident's step, in the run that its key names, try again."""
+    """Lets everything in incident at the incident's step, in the run that its key names, try again. Raises
+    TransitionNotAllowed for a run that is stuck: that is no matter of trying.
+    """
     number, step = incident.key.split(":", 2)[1:]
     run = WorkflowRun.objects.filter(stream=write.request.stream, n=int(number)).values_list("pk", flat=True).first()
     if run is None:
         return
     moving = write.passage_of(run)
+    if moving.is_stuck:
+        raise TransitionNotAllowed("Nothing can move by itself here. Move a token to another step.")
     for visit in moving.marking.open_visits():
         if visit.step == step:
             for instance in _instances_to_retry(visit):

@@ -11,6 +11,7 @@ from django.db import transaction
 from apps.accounts.models import User
 from apps.core.errors import AlreadyClaimed, InvalidInput, NotPermitted, TransitionNotAllowed
 from apps.core.text import text_problem
+from apps.outbox.models import Note
 from apps.outbox.publish import NewEvent
 from apps.requests import policies
 from apps.requests.enums import Relation, RequestEvent
@@ -20,7 +21,7 @@ from apps.requests.models import Request
 from apps.requests.policies import Act
 from apps.requests.services.effects import carry_out
 from apps.requests.services.lifecycle import checked_comment, first_response
-from apps.requests.services.writing import Write, begin_write
+from apps.requests.services.writing import Write, begin_write, within
 from apps.workflows.engine.definition import Outcome
 from apps.workflows.engine.triggers import Begin, Complete, Message
 from apps.workflows.enums import TaskStatus, WorkflowEvent
@@ -54,7 +55,7 @@ def claim(write: Write, task: Task, *, actor: User) -> bool:
     write.request.assignee = actor
     write.concerns(f"user:{actor.pk}", Relation.ASSIGNEE)
     first_response(write)
-    write.tell(WorkflowEvent.TASK_CLAIMED, role="assignee", task=task.pk, step=task.visit.step)
+    _tell(write, WorkflowEvent.TASK_CLAIMED, task)
     run = write.passage_of(task.visit.run_id)
     carry_out(write, Begin(visit=task.visit.number, instance=task.instance), run)
     return True
@@ -76,7 +77,7 @@ def release(write: Write, task: Task, *, actor: User) -> None:
     task.assignee, task.claimed_at, task.status = None, None, TaskStatus.OPEN
     task.save(update_fields=["assignee", "claimed_at", "status"])
     write.request.assignee = None
-    write.tell(WorkflowEvent.TASK_RELEASED, role="assignee", task=task.pk, step=task.visit.step)
+    _tell(write, WorkflowEvent.TASK_RELEASED, task)
 
 
 @transaction.atomic(savepoint=False)
@@ -117,15 +118,7 @@ def complete(
     write.request.assignee = actor
     first_response(write)
     write.concerns(f"user:{actor.pk}", Relation.ASSIGNEE)
-    write.tell(
-        WorkflowEvent.TASK_COMPLETED,
-        role="assignee",
-        note=write.note(text),
-        task=task.pk,
-        step=task.visit.step,
-        visit=task.visit.number,
-        outcome=outcome,
-    )
+    _tell(write, WorkflowEvent.TASK_COMPLETED, task, note=write.note(text), visit=task.visit.number, outcome=outcome)
     ended = Complete(visit=task.visit.number, instance=task.instance, outcome=outcome)
     carry_out(write, ended, write.passage_of(task.visit.run_id))
 
@@ -141,7 +134,8 @@ def _take_data(write: Write, task: Task, data: Any) -> None:
     if values:
         write.request.data = {**write.request.data, **values}
         write.request.edited_by = write.actor
-        write.tell(RequestEvent.FIELDS_SET, role="assignee", step=task.visit.step, fields=sorted(values))
+        of_step: dict[str, Any] = {"step": task.visit.step, **within(task.visit.run)}
+        write.tell(RequestEvent.FIELDS_SET, role="assignee", fields=sorted(values), **of_step)
 
 
 def form_of_task(write: Write, task: Task) -> Form | None:
@@ -157,7 +151,8 @@ def send_message(
     """The outside world answers a wait of a run (the request's own, if none is named): wakes the oldest matching one,
     is kept where the workflow says so, or is lost. A `payload` goes into the field that the wait names.
 
-    Returns what was told, so that the sender can see which. Raises InvalidInput for a payload that does not fit.
+    Returns what was told, so that the sender can see which. Raises InvalidInput for a payload that does not fit,
+    NotVisible for a run of another request, TransitionNotAllowed once the request or the run has ended.
     """
     write = begin_write(request.pk, actor=actor)
     message(write, name=name, key=key, payload=payload, run=run, actor=actor)
@@ -175,7 +170,7 @@ def message(
     policies.require(actor, Act.SIGNAL, write.request)
     if not write.request.is_open:
         raise TransitionNotAllowed("The request has ended; nothing waits for a message.")
-    moving = write.run if run is None else write.passage_of(run)
+    moving = write.run if run is None else write.open_run(run)
     payload = _checked_payload(write, moving, name, payload)
     carry_out(write, Message(name=name, key=key, payload=payload), moving)
 
@@ -204,6 +199,11 @@ def _begin(task: Task, actor: User, *, at: datetime | None = None) -> tuple[Writ
     write = begin_write(task.stream_id, actor=actor, at=at)
     fresh = Task.objects.select_related("visit__run").get(pk=task.pk)
     return write, fresh
+
+
+def _tell(write: Write, kind: WorkflowEvent, task: Task, *, note: Note | None = None, **more: Any) -> None:
+    of_task: dict[str, Any] = {"task": task.pk, "step": task.visit.step, **within(task.visit.run)}
+    write.tell(kind, role="assignee", note=note, **of_task, **more)
 
 
 def _demand_open(task: Task) -> None:

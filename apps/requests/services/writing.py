@@ -12,7 +12,7 @@ from typing import Any
 from apps.accounts.cast import Cast
 from apps.accounts.models import User
 from apps.core import clock
-from apps.core.errors import NotVisible
+from apps.core.errors import NotVisible, TransitionNotAllowed
 from apps.core.locks import lock_rows
 from apps.outbox.models import Note
 from apps.outbox.publish import SYSTEM, NewEvent, publish, write_note
@@ -114,6 +114,17 @@ class Write:
             self.child_passages[run_id] = resume_run(run, at=self.at)
         return self.child_passages[run_id]
 
+    def open_run(self, run_id: int) -> Passage:
+        """`passage_of` for what comes from outside. Raises NotVisible unless it is a run of this request,
+        TransitionNotAllowed once it has ended: that is asked under the lock.
+        """
+        if not WorkflowRun.objects.filter(pk=run_id, stream=self.request.stream).exists():
+            raise NotVisible
+        moving = self.passage_of(run_id)
+        if moving.run.ended_at is not None:
+            raise TransitionNotAllowed("This run has ended; nothing in it waits any more.")
+        return moving
+
     def tell(self, kind: str, *, role: str = "", note: Note | None = None, **data: Any) -> None:
         """Adds an event in the name of the actor."""
         self.events.append(NewEvent(type=kind, actor=self.actor_name, role=role, at=self.at, data=data, note=note))
@@ -161,6 +172,11 @@ class Write:
         ]
         if rows:
             RequestParticipant.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def within(run: WorkflowRun) -> dict[str, Any]:
+    """What an event about a step says of its run: the number of a child run; nothing of the request's own."""
+    return {} if run.parent_id is None else {"run": run.n}
 
 
 def begin_write(pk: int, *, actor: User | None, at: datetime | None = None, cast: Cast | None = None) -> Write:

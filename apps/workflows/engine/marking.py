@@ -69,6 +69,11 @@ class Visit:
     left: bool = False
     child: Mapping[str, Any] | None = None
 
+    @property
+    def needs_operator(self) -> bool:
+        """Whether the visit, or an instance of it, is in incident."""
+        return self.incident or any(part.incident for part in self.instances or ())
+
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:

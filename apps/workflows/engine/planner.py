@@ -226,7 +226,10 @@ def _retry(board: Board, trigger: triggers.Retry) -> None:
 
 
 def _skip(board: Board, trigger: triggers.Skip) -> None:
+    """An outcome that the step does not have is refused, never overlooked."""
     spot = _in_incident(board, trigger.visit, trigger.instance)
+    if trigger.outcome and not board.definition.step(spot.step).outcomes:
+        raise TransitionNotAllowed(f"Step {spot.step!r} has no outcomes; it is skipped without one.")
     board.kind_at(spot.step).skip(board, spot, trigger.outcome)
 
 

@@ -42,6 +42,11 @@ class Passage:
         """What guards see as `run`."""
         return {"n": self.run.n, "input": self.run.input, "outcome": self.run.outcome}
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether tokens are left and nothing can move them: none of them has a visit."""
+        return bool(self.marking.tokens) and not self.marking.open_visits()
+
     def move(self, trigger: Trigger, facts: Mapping[str, Any]) -> Plan:
         """Plans the trigger and takes the new marking over. Raises TransitionNotAllowed; then nothing moved."""
         planned = plan(self.definition, self.marking, trigger, facts, self.at)

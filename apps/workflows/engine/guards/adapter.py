@@ -21,6 +21,7 @@ as the expression is long, whatever else a request holds. Bounds: 2,000 characte
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,6 +48,7 @@ _ENVIRONMENT = cel.NewEnv(
     }
 )
 _MIXED = " Numbers written down must be of one type: write 10.0, not 10, where the other side is a double."
+_MISSING = re.compile(r'NOT_FOUND: Key not found in map : (".*")')
 _TOO_COSTLY = "The expression could take too much time or memory: shorten its lists, texts or repetitions."
 
 
@@ -158,10 +160,12 @@ def _text_problem(source: object) -> str | None:
 
 
 def _reason(raw: str) -> str:
-    """The first line of CEL's message, without its code words."""
+    """The first line of CEL's message, without its code words; a field that is not there in words for people."""
     line = raw.strip().splitlines()[0] if raw.strip() else "It could not be evaluated."
     if line.endswith(("applied to '(double, int)'", "applied to '(int, double)'")):
         line += f".{_MIXED}"
+    if missing := _MISSING.match(line):
+        return f"{missing[1]} is empty or not there."
     if line.startswith("compile(): incompatible function arguments"):
         return "The text holds characters that cannot be encoded."
     return line.removeprefix("INVALID_ARGUMENT: ").removeprefix("ERROR: ").removesuffix(" [INVALID_ARGUMENT]")[:500]

@@ -169,16 +169,20 @@ class Working(Kind):
             self.enter(board, spot)
 
     def skip(self, board: Board, spot: Spot, outcome: str | None) -> None:
-        known = [one.id for one in board.definition.step(spot.step).work_outcomes]
+        """Goes on as if the work had ended. A whole step with instances is left by `done`, and by nothing else."""
+        of_all = spot.instance is None and self._has_instances(board, spot)
+        step = board.definition.step(spot.step)
+        known = [one.id for one in (step.outcomes if of_all else step.work_outcomes)]
         chosen = outcome or known[0]
         if chosen not in known:
-            raise not_allowed(spot.visit, f"has no outcome {chosen!r}, only {', '.join(known)}")
-        if spot.instance is None and spot.visit.instances is not None:
-            instances.finish(board, self, spot)
-        elif spot.instance is None and self._has_instances(board, spot):
-            self.leave(board, spot, instances.DONE.id)
-        else:
+            whole = "as a whole " if of_all else ""
+            raise not_allowed(spot.visit, f"has {whole}no outcome {chosen!r}, only {', '.join(known)}")
+        if not of_all:
             self.done(board, spot, chosen)
+        elif spot.visit.instances is None:
+            self.leave(board, spot, chosen)
+        else:
+            instances.finish(board, self, spot)
 
     def add_instance(self, board: Board, spot: Spot, item: Any) -> None:
         instances.add(board, self, spot, item)
