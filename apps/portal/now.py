@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from apps.approvals.enums import ApprovalStatus
-from apps.approvals.models import Approval, ApprovalPolicyVersion, Seat
+from apps.approvals.models import Approval, Seat
+from apps.approvals.selectors import policy_of
 from apps.portal.lines import decision_of
 from apps.portal.phrases import because, listed
 from apps.requests.models import Request
@@ -21,6 +22,7 @@ from apps.workflows.selectors import definition_of
 
 MOST_INSTANCES = 20
 LONGEST_LABEL = 60
+SENTENCE_ENDS = ("?", "!", ".", ":", "…")
 INSTANCE_WORDS: Mapping[str, str] = {
     InstanceStatus.WAITING: "its turn has not come",
     InstanceStatus.OPEN: "is open",
@@ -60,7 +62,7 @@ class Waiting:
     def _of_visit(self, one: OpenRun, visit: Visit) -> list[NowLine]:
         step = one.definition.step(visit.step)
         if visit.instances is not None:
-            return [NowLine(text=f"{name_of(step)}: {_done(visit)}.", parts=self._instances(one, visit))]
+            return [NowLine(text=said_of(step, f"{_done(visit)}."), parts=self._instances(one, visit))]
         return self._work(one, visit, step, None)
 
     def _instances(self, one: OpenRun, visit: Visit) -> list[NowLine]:
@@ -77,17 +79,17 @@ class Waiting:
         label = instance_label(part.index, part.item)
         if not found:
             return NowLine(text=f"{label}: {INSTANCE_WORDS[part.status]}")
-        said = found[0].text.removeprefix(f"{name_of(step)}: ")
-        return NowLine(text=f"{label}: {said}", due_at=found[0].due_at, parts=found[0].parts)
+        first = replace(found[0], text=found[0].text.removeprefix(said_of(step, "")))
+        return replace(first, text=f"{label}: {first.text[:1].lower()}{first.text[1:]}")
 
     def _work(self, one: OpenRun, visit: Visit, step: Step, part: Instance | None) -> list[NowLine]:
         key, index = (one.run.pk, visit.id), part.index if part else None
         if (part or visit).incident:
-            return [NowLine(text=f"{name_of(step)}: waits for an operator.")]
+            return [NowLine(text=said_of(step, "waits for an operator."))]
         if visit.key_state is KeyState.ASKED:
-            return [NowLine(text=f"{name_of(step)}: is in line, somebody else has what it needs.")]
+            return [NowLine(text=said_of(step, "is in line, somebody else has what it needs."))]
         if step.kind == "subflow":
-            return [NowLine(text=f"{name_of(step)}:", parts=self._children(key, index))]
+            return [NowLine(text=said_of(step, ""), parts=self._children(key, index))]
         if step.kind in ("wait", "action"):
             return [_by_itself(step, self.due.get(key))]
         asked = [_asked(seats, approval, self.request) for approval, seats in self._asked_at(key, index)]
@@ -100,11 +102,17 @@ class Waiting:
 
     def _asked_at(self, key: Key, index: int | None) -> list[tuple[Approval, list[Seat]]]:
         mine = [approval for approval in self.approvals if _is_at(approval, key, index)]
-        return [(approval, seats) for approval in mine if (seats := open_level(approval))]
+        return [(approval, open_level(approval)) for approval in mine if approval.status == ApprovalStatus.PENDING]
 
 
 def name_of(step: Step) -> str:
     return step.name or step.id
+
+
+def said_of(step: Step, text: str) -> str:
+    """What is said of a step, behind its name: `Order: waits`, or `Which way? Waits` where the name ends a sentence."""
+    name = name_of(step)
+    return f"{name} {text[:1].upper()}{text[1:]}" if name.endswith(SENTENCE_ENDS) else f"{name}: {text}".rstrip()
 
 
 def instance_label(index: int, item: Any) -> str:
@@ -137,6 +145,8 @@ def _done(visit: Visit) -> str:
 
 def _asked(seats: Iterable[Seat], approval: Approval, request: Request) -> str:
     people = [f"{seat.user} ({why})" if (why := because(seat.because)) else str(seat.user) for seat in seats]
+    if not people:
+        return f"{approval.name}: nobody can answer, an operator was called."
     word = "or" if _one_is_enough(approval, request) else "and"
     return f"{approval.name}: waits for {listed(people, word)} to approve."
 
@@ -144,14 +154,9 @@ def _asked(seats: Iterable[Seat], approval: Approval, request: Request) -> str:
 def _one_is_enough(approval: Approval, request: Request) -> bool:
     """Whether the open level asks for one answer (`any`), so that its people stand beside each other."""
     settings = definition_of(approval.visit.run.version_id).step(approval.step).settings
-    levels = settings["policy"]["levels"] if "policy" in settings else _shared_levels(request, settings["policy_ref"])
-    return bool(levels[approval.level]["rule"]["kind"] == "any")
-
-
-def _shared_levels(request: Request, key: str) -> Sequence[Mapping[str, Any]]:
-    document: Mapping[str, Any] = ApprovalPolicyVersion.objects.get(pk=request.pins["policies"][key]).document
-    levels: Sequence[Mapping[str, Any]] = document["levels"]
-    return levels
+    if "policy_ref" in settings:
+        return policy_of(request.pins["policies"][settings["policy_ref"]]).levels[approval.level].rule.kind == "any"
+    return bool(settings["policy"]["levels"][approval.level]["rule"]["kind"] == "any")
 
 
 def _work(task: Task) -> str:
@@ -173,4 +178,4 @@ def _by_itself(step: Step, due_at: datetime | None) -> NowLine:
         said = "could not be carried out, is tried again" if due_at else "is being carried out."
     else:
         said = "goes on by itself" if due_at else "waits for a message."
-    return NowLine(text=f"{name_of(step)}: {said}", due_at=due_at)
+    return NowLine(text=said_of(step, said), due_at=due_at)

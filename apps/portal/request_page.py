@@ -15,7 +15,7 @@ from apps.outbox.selectors import feed_position
 from apps.portal.forms import Entry, entries_as_sent, task_entries
 from apps.portal.lines import ApprovalLine, ClockLine, approval_line, clock_line
 from apps.portal.now import NowLine, Waiting, instance_label, open_level
-from apps.portal.phrases import STATUS_HINTS, day
+from apps.portal.phrases import STATUS_HINTS, day, listed
 from apps.portal.repairs import IncidentBox, InstancesBox, incident_boxes, instances_boxes
 from apps.requests import policies
 from apps.requests.enums import ENDED_STATES, RequestStatus
@@ -51,8 +51,12 @@ class Attempt:
 
     @property
     def of_the_reason(self) -> list[str]:
-        """What is wrong with the reason; services that repair call it so, all others a comment."""
+        """What is wrong with the reason; forms that repair call it so, all others a comment."""
         return self.errors.get("comment", []) or self.errors.get("reason", [])
+
+    @property
+    def written_reason(self) -> str:
+        return self.values.get("reason") or self.values.get("comment", "")
 
 
 NOTHING_SENT = Attempt()
@@ -100,8 +104,12 @@ class TaskBox:
         return task.name if task.instance is None else f"{task.name} {instance_label(task.instance, task.item)}"
 
     @property
-    def reason_wanted(self) -> bool:
-        return any(outcome.comment == "required" for outcome in self.outcomes)
+    def comment_hint(self) -> str:
+        """Which buttons want a comment, or what it is for."""
+        wanting = [f"“{outcome.label}”" for outcome in self.outcomes if outcome.comment == "required"]
+        if not wanting:
+            return "What was done, if it is worth knowing."
+        return f"Say why if you choose {listed(wanting, 'or')}."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +155,7 @@ def page_of(request: Request, *, reader: User, attempt: Attempt = NOTHING_SENT) 
         approvals=[approval_line(one) for one in approvals],
         decisions=_decisions(approvals, reader),
         tasks=[box for one in tasks if (box := _task_box(one, reader, attempt))],
-        incidents=incident_boxes(incidents_of(request), runs) if works else [],
+        incidents=incident_boxes(incidents_of(request), runs, approvals) if works else [],
         instances=instances_boxes(runs) if policies.may(reader, Act.SIGNAL, request) else [],
         history=history_of(request, reader=reader),
         may=_allowed(request, reader, moment),
@@ -174,21 +182,22 @@ def _allowed(request: Request, reader: User, moment: datetime) -> dict[str, bool
 
 
 def _rows(request: Request) -> list[tuple[str, str]]:
-    """The form's values; those that the workflow filled in itself come last, under their own names."""
-    form = _form_of(request)
-    fields = {one.name: one for one in form.fields} if form else {}
+    """The form's values, then those of the tasks' forms; what the workflow filled in itself comes last, by its name."""
+    fields: dict[str, Field] = {}
+    for one in (one for form in _forms_of(request) for one in form.fields):
+        fields.setdefault(one.name, one)
     filled = {name: one for name, one in fields.items() if name in request.data}
     names = names_of(str(request.data[name]) for name, one in filled.items() if one.kind == PersonField.kind)
     known = [(one.label, _text(request.data[name], one, names)) for name, one in filled.items()]
     return known + [(_named(name), _plain(value)) for name, value in request.data.items() if name not in fields]
 
 
-def _form_of(request: Request) -> Form | None:
-    """The form the request is pinned to; of a draft the newest one."""
+def _forms_of(request: Request) -> list[Form]:
+    """The form the request is pinned to (of a draft the newest one), then the forms of its tasks."""
     if request.pins:
-        return form_of(request.pins["form"])
+        return [form_of(pk) for pk in (request.pins["form"], *request.pins.get("forms", {}).values())]
     version = current_form(request.item)
-    return form_of(version.pk) if version else None
+    return [form_of(version.pk)] if version else []
 
 
 def _text(value: Any, one: Field, names: Mapping[str, str]) -> str:

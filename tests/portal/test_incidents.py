@@ -18,9 +18,9 @@ def test_an_administrator_tries_again_what_an_incident_stopped():
     retry = reverse("portal:retry", args=[stuck.number, Incident.objects.get().pk])
     page = reverse("portal:request", args=[stuck.number])
     assert "Try again" not in text_of(as_(requester).get(page))
-    assert as_(requester).post(retry, {"comment": "please"}).status_code == 403
+    assert as_(requester).post(retry, {"reason": "please"}).status_code == 403
     assert "Try again" in text_of(as_(administrator).get(page))
-    assert as_(administrator).post(retry, {"comment": ""}).status_code == 400
+    assert as_(administrator).post(retry, {"reason": ""}).status_code == 400
     Request.objects.filter(pk=stuck.pk).update(data={"size": 2})
-    assert as_(administrator).post(retry, {"comment": "The size was missing."}).status_code == 302
+    assert as_(administrator).post(retry, {"reason": "The size was missing."}).status_code == 302
     assert Request.objects.get(pk=stuck.pk).status == "completed"

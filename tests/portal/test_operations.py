@@ -1,4 +1,4 @@
-"""Incidents and what operators do about them, open-ended steps, forms of tasks, steps of child runs."""
+"""Incidents and what operators do about them, open-ended steps."""
 
 from __future__ import annotations
 
@@ -7,15 +7,27 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from apps.accounts.models import User
+from apps.core import clock
 from apps.core.models import canonical_json
+from apps.outbox.incidents import open_incident
 from apps.outbox.models import Event, Incident
-from apps.requests.models import FormVersion, Request
+from apps.outbox.publish import lock_streams
+from apps.outbox.publish import publish as publish_events
+from apps.requests.models import Request
 from apps.workflows.engine.marking import Marking
-from apps.workflows.models import KeyClaim, Task, WorkflowRun
+from apps.workflows.models import Task, WorkflowRun
 from tests.engine.documents import arrow, choice, document, join, split, task
-from tests.factories import line_document, make_item, make_person, make_request, make_team, make_workflow, row_counts
+from tests.factories import (
+    choice_document,
+    make_item,
+    make_person,
+    make_request,
+    make_workflow,
+    row_counts,
+)
 from tests.portal.conftest import World, as_, page_of, text_of
 from tests.requests.flows import publish
 
@@ -42,14 +54,6 @@ OPERATED = {
         ],
     ),
     "workflow": "operated",
-}
-DELIVERY: dict[str, Any] = {
-    "fields": [
-        {"name": "place", "type": "text", "label": "Place", "required": True},
-        {"name": "boxes", "type": "number", "label": "Boxes", "integer": True, "max": 9},
-        {"name": "cost", "type": "money", "label": "Cost", "currencies": ["EUR", "USD"]},
-        {"name": "size", "type": "choice", "label": "How large", "choices": [{"value": "s", "label": "Small"}]},
-    ]
 }
 
 
@@ -115,7 +119,7 @@ NO_REPAIR = {"rita": 403, "ivo": 403, "lea": 403, "aude": 403, "stan": 404}
 
 def attempt(stuck: Stuck, user: User, move: str) -> int:
     token, visit = stuck.spot("parts" if move in INSTANCES else "fix")
-    sent = {"token": token, "visit": visit, "to": "ship", "outcome": "fixed", "comment": "Because"}
+    sent = {"token": token, "visit": visit, "to": "ship", "outcome": "fixed", "reason": "Because"}
     if move == "retry":
         address = page_of(stuck.request, "incidents", str(incident_at("fix").pk), "retry")
         return int(as_(user).post(address, sent).status_code)
@@ -146,7 +150,7 @@ def test_a_run_of_another_request_is_not_found(stuck: Stuck, move: str) -> None:
     other = make_request(stuck.request.item, stuck.world.rita)
     before = row_counts()
     address = page_of(other, "runs", str(stuck.run.pk), move)
-    assert as_(stuck.ada).post(address, {"visit": 1, "token": 1, "comment": "x"}).status_code == 404
+    assert as_(stuck.ada).post(address, {"visit": 1, "token": 1, "reason": "x"}).status_code == 404
     assert row_counts() == before
 
 
@@ -154,9 +158,10 @@ def test_who_sees_the_incident_and_who_its_buttons(stuck: Stuck) -> None:
     pages = {name: stuck.page(user) for name, user in everybody(stuck).items() if name != "stan"}
     assert {name for name, page in pages.items() if "An operator is needed" in page} == {"ivo", "lea", "aude", "ada"}
     assert {name for name, page in pages.items() if "Withdraw this step" in page} == {"ada"}
-    assert "Which way? · Step which:" in pages["ivo"]
-    assert "request.data.nothing > 1" in pages["ivo"]
-    assert "Which way?: waits for an operator." in pages["rita"]
+    assert 'Which way? "nothing" is empty or not there. The condition: request.data.nothing > 1 since' in pages["ivo"]
+    hint = "The administrators were told."
+    assert {name for name, page in pages.items() if hint in page} == {"ivo", "lea", "aude"}
+    assert "Which way? Waits for an operator." in pages["rita"]
     assert {name for name, page in pages.items() if "Add one more" in page} == {"ivo", "lea", "ada"}
 
 
@@ -174,7 +179,7 @@ def test_the_forms_of_a_choice_and_of_a_task_offer_what_there_is(stuck: Stuck) -
 
 def test_a_choice_is_skipped_its_incident_is_over_and_the_history_says_why(stuck: Stuck) -> None:
     _, visit = stuck.spot("which")
-    stuck.send(stuck.ada, "skip", visit=visit, comment="Nothing is shipped")
+    stuck.send(stuck.ada, "skip", visit=visit, reason="Nothing is shipped")
     assert stuck.steps == ["fix", "join", "parts"]
     page = stuck.page(stuck.world.rita)
     assert "Ada skipped “Which way?”" in page
@@ -185,9 +190,9 @@ def test_a_choice_is_skipped_its_incident_is_over_and_the_history_says_why(stuck
 
 def test_a_token_is_moved_to_a_step_by_name_and_a_step_is_withdrawn(stuck: Stuck) -> None:
     token, _ = stuck.spot("which")
-    stuck.send(stuck.ada, "move", token=token, to="ship", comment="It has to go")
+    stuck.send(stuck.ada, "move", token=token, to="ship", reason="It has to go")
     assert stuck.steps == ["fix", "parts", "ship"]
-    stuck.send(stuck.ada, "withdraw", visit=stuck.spot("fix")[1], comment="Not broken")
+    stuck.send(stuck.ada, "withdraw", visit=stuck.spot("fix")[1], reason="Not broken")
     assert stuck.steps == ["parts", "ship"]
     page = stuck.page(stuck.ada)
     assert ("moved the request on to “Ship it”" in page, "took “Fix it” back" in page) == (True, True)
@@ -197,7 +202,7 @@ def test_a_token_is_moved_to_a_step_by_name_and_a_step_is_withdrawn(stuck: Stuck
 def test_a_repair_without_a_reason_is_refused_beside_its_field_and_keeps_the_choice(stuck: Stuck) -> None:
     _, visit = stuck.spot("fix")
     before = stuck.state()
-    answer = stuck.send(stuck.ada, "skip", visit=visit, outcome="hopeless", comment=" ")
+    answer = stuck.send(stuck.ada, "skip", visit=visit, outcome="hopeless", reason=" ")
     page = answer.content.decode()
     assert (answer.status_code, stuck.state()) == (400, before)
     assert f'id="skip-{stuck.run.pk}-{visit}-error">Please say why.' in page
@@ -218,7 +223,7 @@ def test_a_repair_without_a_reason_is_refused_beside_its_field_and_keeps_the_cho
 )
 def test_what_is_gone_or_never_was_is_a_409_and_moves_nothing(stuck: Stuck, move: str, sent: dict[str, str]) -> None:
     before = stuck.state()
-    answer = stuck.send(stuck.ada, move, **sent, comment="Because")
+    answer = stuck.send(stuck.ada, move, **sent, reason="Because")
     assert (answer.status_code, stuck.state()) == (409, before)
     assert "What you see below is how it stands now." in text_of(answer)
 
@@ -252,8 +257,9 @@ def test_instances_are_a_small_list_with_who_works_on_what(stuck: Stuck) -> None
     assert "Parts: 1 of 2 done. 1 (screen): done 2 (keys): Ivo is working on it." in page
     page = stuck.page(stuck.world.ivo)
     assert "You are working on: Parts 2 (keys)" in page
-    assert "Parts: 1 of 2 done Add one more No more Finish with what is done" in re.sub(
-        r"What is to be added\? optional ", "", page
+    assert (
+        "Parts: 1 of 2 done One more piece of work of this step is opened for it. Add one more No more will come …"
+        in re.sub(r"What is to be added\? optional ", "", page)
     )
 
 
@@ -269,120 +275,62 @@ def test_an_open_ended_step_is_closed_and_finished(stuck: Stuck) -> None:
     assert "Lea finished “Parts” with what was done" in page
 
 
-# forms of tasks
+# what a stranger must be told
 
 
-@pytest.fixture
-def delivery(world: World) -> Task:
-    """A task of team IT that asks for values."""
-    FormVersion.freeze("delivery", DELIVERY)
-    deliver = {"id": "deliver", "kind": "task", "name": "Deliver", "assign": {"team": "it"}, "form": "delivery"}
-    item = make_item("delivered", workflow=make_workflow(line_document("delivered", deliver)))
-    return Task.objects.get(stream=make_request(item, world.rita).stream)
+def test_before_the_last_open_step_is_withdrawn_the_page_says_that_the_workflow_ends(stuck: Stuck) -> None:
+    """With others open beside it everything else goes on."""
+    assert "it ends when this step is taken back" not in stuck.page(stuck.ada)
+    alone = make_request(
+        make_item("alone", workflow=make_workflow(choice_document("request.data.x > 1"))), stuck.world.rita
+    )
+    page = text_of(as_(stuck.ada).get(page_of(alone)))
+    assert "Nothing else of this workflow is open: it ends when this step is taken back." in page
+    assert "It goes the way that is meant for all other cases (“otherwise”)." in page
 
 
-def fields_of(page: str, task: Task) -> list[tuple[str, str]]:
-    return re.findall(rf'<(\w+)[^>]*? id="field-{task.pk}-\w+" name="(data\.\w+)"', page)
+def test_a_step_with_one_outcome_is_skipped_without_a_choice_and_an_end_is_named_as_one(stuck: Stuck) -> None:
+    page = as_(stuck.ada).get(page_of(stuck.request)).content.decode()
+    assert page.count("As if it had ended with") == 1  # Fix it has two, Which way? none
+    assert '<option value="paid">paid (the end: completed)</option>' in page
 
 
-def test_a_task_with_a_form_shows_its_fields_to_whom_it_is_offered(world: World, delivery: Task) -> None:
-    address = page_of(delivery.stream.request)
-    page = as_(world.ivo).get(address).content.decode()
-    assert fields_of(page, delivery) == [
-        ("input", "data.place"),
-        ("input", "data.boxes"),
-        ("input", "data.cost"),
-        ("select", "data.size"),
-    ]
-    assert fields_of(as_(world.rita).get(address).content.decode(), delivery) == []
+def test_an_approval_that_nobody_can_answer_is_named_and_can_be_moved_or_withdrawn(world: World) -> None:
+    level = {"id": "l", "name": "Owner", "approvers": [{"role": "owner"}], "rule": {"kind": "any"}}
+    policy = {"levels": [level], "fallback": [{"role": "owner"}], "return": "never"}
+    ask = {"id": "ask", "kind": "approval", "name": "Ask the owner", "policy": policy}
+    ways = [arrow("start", "ask"), arrow("ask", "paid", outcome="approved"), arrow("ask", "no", outcome="rejected")]
+    request = make_request(make_item("asked", workflow=publish(document([ask], ways)).workflow), world.rita)
+    ada, run = make_person("ada", roles=["administrator"]), request.run_id
+    page = text_of(as_(ada).get(page_of(request)))
+    assert "Ask the owner: nobody can answer, an operator was called." in page
+    assert "An operator is needed Ask the owner Nobody can answer" in page
+    assert "Those whom the approval names now are asked." in page
+    assert ("Move to another step" in page, "Withdraw this step" in page, "Skip …" in page) == (True, True, False)
+    token = Marking.from_json(WorkflowRun.objects.get(pk=run).marking).tokens[0]
+    as_(ada).post(page_of(request, "runs", str(run), "move"), {"token": token.id, "to": "paid", "reason": "Nobody"})
+    page = text_of(as_(ada).get(page_of(request)))
+    assert ("Everything is done." in page, "An operator is needed" in page) == (True, False)
+    assert "closed the call for an operator: the step is over" in page
 
 
-def test_the_values_of_a_tasks_form_go_into_the_request(world: World, delivery: Task) -> None:
-    sent = {"data.place": "Room 7", "data.boxes": "3", "data.cost": "1.250,50", "data.cost.currency": "USD"}
-    answer = as_(world.ivo).post(f"/tasks/{delivery.pk}/complete/", {"outcome": "done", **sent})
-    assert answer.status_code == 302
-    assert Request.objects.get().data == {
-        "reason": "I need it",
-        "place": "Room 7",
-        "boxes": 3,
-        "cost": {"amount": "1250.50", "currency": "USD"},
-    }
+def test_an_incident_that_no_trying_again_mends_is_closed_by_saying_so(stuck: Stuck) -> None:
+    with transaction.atomic():
+        stream = stuck.request.stream
+        (stream,) = lock_streams([stream.pk])
+        told = open_incident(stream, kind="sweep", key="timers", detail="The timers failed.", at=clock.now())
+        publish_events({stream: told})
+        Request.objects.filter(pk=stuck.request.pk).update(revision=stream.last_seq)
+    incident = Incident.objects.get(kind="sweep")
+    page = stuck.page(stuck.ada)
+    assert "it says that no operator is needed any more. What was done?" in page
+    answer = as_(stuck.ada).post(
+        page_of(stuck.request, "incidents", str(incident.pk), "retry"), {"reason": "Mended"}, follow=True
+    )
+    assert "The call for an operator is closed." in text_of(answer)
 
 
-def test_values_that_do_not_fit_are_named_at_their_fields_and_what_was_typed_is_kept(
-    world: World, delivery: Task
-) -> None:
-    before = row_counts()
-    sent = {"outcome": "done", "comment": "Done soon", "data.boxes": "many", "data.size": "s"}
-    answer = as_(world.ivo).post(f"/tasks/{delivery.pk}/complete/", sent)
-    page = answer.content.decode()
-    assert (answer.status_code, row_counts(), Task.objects.get().status) == (400, before, "open")
-    assert re.findall(r'<p class="field-error" id="([\w-]+)">([^<]+)</p>', page) == [
-        (f"field-{delivery.pk}-place-error", "Please fill this in."),
-        (f"field-{delivery.pk}-boxes-error", "This must be a number."),
-    ]
-    assert ('value="many"' in page, '<option value="s" selected>' in page, "Done soon" in page) == (True, True, True)
-
-
-def test_a_task_with_a_form_is_taken_up_without_its_values(world: World, delivery: Task) -> None:
-    page = as_(world.ivo).get(page_of(delivery.stream.request)).content.decode()
-    assert f'formnovalidate formaction="/tasks/{delivery.pk}/claim/"' in page
-    assert as_(world.ivo).post(f"/tasks/{delivery.pk}/claim/").status_code == 302
-
-
-# keys and child runs
-
-
-def test_claiming_a_task_whose_key_is_taken_says_who_has_it(world: World) -> None:
-    van = {"id": "drive", "kind": "task", "name": "Drive", "assign": {"team": "it"}, "exclusive": "'van 1'"}
-    item = make_item("driven", workflow=make_workflow(line_document("driven", van)))
-    first, second = make_request(item, world.rita), make_request(item, world.rita)
-    as_(world.ivo).post(f"/tasks/{Task.objects.get(stream=first.pk).pk}/claim/")
-    waiting = Task.objects.get(stream=second.pk)
-    before = row_counts()
-    answer = as_(world.lea).post(f"/tasks/{waiting.pk}/claim/")
-    waiting.refresh_from_db()
-    assert (answer.status_code, row_counts(), waiting.status) == (409, before, "open")
-    assert f"van 1 is taken: step drive of {first.number} holds it." in text_of(answer)
-    assert KeyClaim.objects.count() == 1
-
-
-@pytest.fixture
-def nested(world: World) -> Request:
-    """Its child run asks Mia, then team Van."""
-    make_team("van", world.ivo, lead=world.ivo)
-    levels = [{"id": "l", "approvers": [{"manager_of": "requester"}], "rule": {"kind": "any"}}]
-    approve = {"id": "ask", "kind": "approval", "name": "Ask Mia", "policy": {"levels": levels}}
-    carry = {"id": "carry", "kind": "task", "name": "Carry it", "assign": {"team": "van"}}
-    child = line_document("child", approve, carry)
-    child["transitions"] = [
-        arrow("start", "ask"),
-        arrow("ask", "carry", outcome="approved"),
-        arrow("ask", "end", outcome="rejected"),
-        arrow("ask", "end", outcome="returned"),
-        arrow("carry", "end"),
-    ]
-    publish(child)
-    call = {"id": "call", "kind": "subflow", "name": "Delivery", "workflow": "child"}
-    item = make_item("nested", workflow=publish(line_document("nested", call)).workflow)
-    return make_request(item, world.rita)
-
-
-def test_steps_of_a_child_run_stand_under_their_parents_step(world: World, nested: Request) -> None:
-    page = text_of(as_(world.rita).get(page_of(nested)))
-    assert "Delivery: Ask Mia: waits for Mia (line manager) to approve." in page
-    box = text_of(as_(world.mia).get(page_of(nested)))
-    assert ("Your decision: Ask Mia" in box, "Send back to the requester" in box) == (True, True)
-    approval = nested.stream.approvals.get()
-    as_(world.mia).post(f"/approvals/{approval.pk}/decide/", {"decision": "approve"})
-    page = text_of(as_(world.rita).get(page_of(nested)))
-    assert "Delivery: Carry it: waits for team Van." in page
-    assert "opened the task “Carry it”" in page
-    assert "started “Delivery”" in page
-
-
-def test_a_task_of_a_child_run_ends_the_request(world: World, nested: Request) -> None:
-    as_(world.mia).post(f"/approvals/{nested.stream.approvals.get().pk}/decide/", {"decision": "approve"})
-    as_(world.ivo).post(f"/tasks/{Task.objects.get().pk}/complete/", {"outcome": "done"})
-    page = text_of(as_(world.rita).get(page_of(nested)))
-    assert ("Everything is done." in page, "finished “Delivery”" in page) == (True, True)
+def test_what_ends_a_step_for_good_is_asked_for_with_its_consequence(stuck: Stuck) -> None:
+    page = stuck.page(stuck.world.ivo)
+    assert "The step ends when all are done; nothing can be added any more. This cannot be undone." in page
+    assert "The step ends now. 2 of 2 are not done and taken back. This cannot be undone." in page

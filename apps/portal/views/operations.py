@@ -11,6 +11,7 @@ from apps.core.errors import InvalidInput, NotVisible
 from apps.core.text import text_problem
 from apps.portal.once import once
 from apps.portal.pages import page, reader_of
+from apps.portal.repairs import TRIES_AGAIN
 from apps.portal.views.moves import move
 from apps.requests.models import Request
 from apps.requests.selectors import get_request_for
@@ -46,13 +47,13 @@ def retry(request: HttpRequest, number: str, pk: int) -> HttpResponse:
     incident = get_incident_for(reader, pk)
     if incident.stream.request.number != number:
         raise NotVisible
-    reason = request.POST.get("comment", "")
+    reason = request.POST.get("reason", "")
     return _once(
         request,
         number,
         lambda: operations.retry_incident(incident, reason=reason, actor=reader),
         form=f"retry-{pk}",
-        done="It was tried again.",
+        done="It was tried again." if incident.kind in TRIES_AGAIN else "The call for an operator is closed.",
     )
 
 
@@ -95,7 +96,7 @@ def _repair(
     form: str,
     done: str,
 ) -> HttpResponse:
-    reader, reason = reader_of(request), request.POST.get("comment", "")
+    reader, reason = reader_of(request), request.POST.get("reason", "")
     found = get_request_for(reader, number)
     return _once(
         request,
