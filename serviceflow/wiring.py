@@ -15,6 +15,7 @@ NOTIFICATIONS = "notifications"
 EMAIL = "email"
 ACTIONS = "actions"
 KEYS = "keys"
+ABSENCES = "absences"
 
 _PUSHED = (REALTIME,)
 _TOLD = (NOTIFICATIONS, REALTIME)
@@ -30,6 +31,7 @@ SUBSCRIBERS = SubscriberTable(
         ),
         ACTIONS: Subscriber(name=ACTIONS, handler="apps.requests.services.calls.carry_out_due", transactional=False),
         KEYS: Subscriber(name=KEYS, handler="apps.requests.services.line.serve_told", transactional=False),
+        ABSENCES: Subscriber(name=ABSENCES, handler="apps.requests.sweeps.attend_told", transactional=False),
         EMAIL: Subscriber(name=EMAIL, handler="apps.notifications.channels.email.send", transactional=False),
     },
     by_type={
@@ -103,5 +105,7 @@ SUBSCRIBERS = SubscriberTable(
         IncidentEvent.OPENED: _TOLD,
         IncidentEvent.RESOLVED: _PUSHED,
         PersonEvent.ROLES_CHANGED: _PUSHED,
+        PersonEvent.DELEGATED: (NOTIFICATIONS, ABSENCES),
+        PersonEvent.DELEGATION_ENDED: (NOTIFICATIONS, ABSENCES),
     },
 )

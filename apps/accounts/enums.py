@@ -12,3 +12,5 @@ class Role(StrEnum):
 
 class PersonEvent(StrEnum):
     ROLES_CHANGED = "access.changed"
+    DELEGATED = "delegation.created"
+    DELEGATION_ENDED = "delegation.ended"

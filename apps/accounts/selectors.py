@@ -8,7 +8,7 @@ from datetime import datetime
 from django.contrib.auth.models import Group
 from django.db.models import Exists, F, IntegerField, OuterRef, Q, QuerySet, Value
 
-from apps.accounts.models import Team, User
+from apps.accounts.models import Delegation, Team, User
 from apps.accounts.stand_ins import away
 
 CHAIN_LENGTH = 5
@@ -85,3 +85,14 @@ def people_of_principals(principals: Iterable[str]) -> list[User]:
         kind, _, pk = principal.partition(":")
         (users if kind == "user" else groups).append(int(pk))
     return list(User.objects.filter(Q(pk__in=users) | Q(groups__in=groups), is_active=True).distinct().order_by("id"))
+
+
+def delegations_of(person: User) -> QuerySet[Delegation]:
+    """The absences of a person, newest first, with their deputies."""
+    return Delegation.objects.filter(principal=person).select_related("deputy", "principal").order_by("-id")
+
+
+def deputyships_of(person: User, *, at: datetime) -> QuerySet[Delegation]:
+    """Where a person is somebody's deputy, now or soon: what is not over, by its start."""
+    rows = Delegation.objects.filter(deputy=person, ended_at=None, ends_at__gt=at, principal__is_active=True)
+    return rows.select_related("principal", "deputy").order_by("starts_at", "id")

@@ -1,11 +1,11 @@
-"""Who is told of which event. Nobody is told of what they did themselves."""
+"""Who is told of which event. Nobody is told of what they did themselves, but of what they should have in writing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from apps.accounts.enums import Role
+from apps.accounts.enums import PersonEvent, Role
 from apps.accounts.models import User
 from apps.accounts.selectors import people_in, people_of_principals
 from apps.approvals.enums import ApprovalEvent
@@ -84,6 +84,7 @@ AUDIENCES: Mapping[str, Audience] = {
     SlaEvent.BREACHED: Audience(kind="sla_breached", readers=_responsible),
     IncidentEvent.OPENED: Audience(kind="incident", readers=_administrators),
 }
+PERSON_KINDS: Mapping[str, str] = {PersonEvent.DELEGATED: "deputy", PersonEvent.DELEGATION_ENDED: "deputy_ended"}
 TELLS_THE_ACTOR = frozenset({RequestEvent.SUBMITTED})
 
 
@@ -94,3 +95,8 @@ def readers_of(event: Event, request: Request) -> tuple[str, list[User]]:
     if event.type not in TELLS_THE_ACTOR:
         people = [person for person in people if event.actor != f"user:{person.pk}"]
     return audience.kind, people
+
+
+def people_concerned(event: Event) -> list[User]:
+    """The active people a delegation concerns, both of them: who is away has it in writing too."""
+    return people_of_principals([f"user:{event.data['principal']}", f"user:{event.data['deputy']}"])

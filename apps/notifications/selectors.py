@@ -7,10 +7,12 @@ from django.db.models import QuerySet
 from apps.accounts.models import User
 from apps.notifications.models import Notification
 
+SHOWN = ("user", "event__stream__request__item", "delegation__principal", "delegation__deputy")
+
 
 def notifications_of(user: User) -> QuerySet[Notification]:
-    """Newest first, with event and request."""
-    return Notification.objects.filter(user=user).select_related("event__stream__request__item").order_by("-id")
+    """Newest first, with event and what they are about."""
+    return Notification.objects.filter(user=user).select_related(*SHOWN).order_by("-id")
 
 
 def unread_count(user: User) -> int:

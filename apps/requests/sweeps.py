@@ -18,6 +18,7 @@ from django.db.models import QuerySet
 
 from apps.core import clock
 from apps.outbox.incidents import open_incident
+from apps.outbox.models import Delivery
 from apps.outbox.publish import lock_streams, publish
 from apps.requests.enums import ENDED_STATES, IMPORT, RequestStatus
 from apps.requests.models import Request
@@ -55,6 +56,10 @@ class Sweep:
             done |= acted_on
             left |= ids - acted_on
         return len(done)
+
+    def run_one_by_one(self, now: datetime) -> int:
+        """The same for at most a batch, each stream in a transaction of its own; the rest is left to the next run."""
+        return sum(self._alone(pk, now) for pk in self.due(now)[:BATCH])
 
     def _batch(self, ids: list[int], now: datetime) -> set[int]:
         try:
@@ -180,8 +185,19 @@ def _put_attending_off(pk: int, now: datetime) -> object:
     """Nothing to put off: what is missed is found again by the next sweep, and the incident says so."""
 
 
+ATTENDANCE = Sweep(name="attendance", due=attendance.to_be_attended, act=_attend, put_off=_put_attending_off)
+
+
+def attend_told(delivery: Delivery) -> None:
+    """Takes the event that somebody named a deputy or ended that: seats that are due for it move at once.
+
+    What somebody else is writing to at the moment is left to the sweep.
+    """
+    ATTENDANCE.run_one_by_one(clock.now())
+
+
 SWEEPS = (
-    Sweep(name="attendance", due=attendance.to_be_attended, act=_attend, put_off=_put_attending_off),
+    ATTENDANCE,
     Sweep(name="keys", due=_keys_due, act=_serve_keys, put_off=_put_keys_off),
     Sweep(name="timers", due=_timers_due, act=_fire_timers, put_off=_put_timers_off),
     Sweep(name="sla", due=_clocks_due, act=_check_clocks, put_off=_put_clocks_off),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.utils.module_loading import import_string
 
-from apps.notifications.audience import AUDIENCES
+from apps.notifications.audience import AUDIENCES, PERSON_KINDS
 from apps.notifications.render import SUBJECTS
 from apps.outbox.subscribers import table
 from apps.requests.selectors.sentences import SENTENCES
@@ -60,8 +60,8 @@ def test_the_running_project_uses_this_table():
 
 def test_what_people_are_told_of_has_readers_and_words():
     told = {kind for kind, names in SUBSCRIBERS.by_type.items() if NOTIFICATIONS in names}
-    assert told == set(AUDIENCES)
-    assert {audience.kind for audience in AUDIENCES.values()} == set(SUBJECTS)
+    assert told == set(AUDIENCES) | set(PERSON_KINDS)
+    assert {audience.kind for audience in AUDIENCES.values()} | set(PERSON_KINDS.values()) == set(SUBJECTS)
 
 
 def test_the_history_only_knows_events_that_there_are():

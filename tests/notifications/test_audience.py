@@ -10,6 +10,7 @@ from django.db import transaction
 
 from apps.approvals.models import Approval
 from apps.core import clock
+from apps.notifications.audience import PERSON_KINDS
 from apps.notifications.models import Notification
 from apps.notifications.render import SUBJECTS, render
 from apps.notifications.selectors import notifications_of, unread_count
@@ -177,7 +178,7 @@ def test_a_person_who_left_is_not_told(world):
 def test_every_kind_has_words_that_name_the_request(world):
     request = make_request(world.item, world.requester, title="{oops} %s")
     event = Event.objects.filter(stream_id=request.pk).first()
-    for kind in SUBJECTS:
+    for kind in set(SUBJECTS) - set(PERSON_KINDS.values()):
         words = render(Notification(user=world.requester, event=event, kind=kind, at=event.at))
         assert words.subject.endswith(": {oops} %s")
         assert request.number in words.subject

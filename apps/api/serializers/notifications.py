@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from apps.api.serializers.fields import InstantField
+from apps.api.serializers.fields import InstantField, key_of
 from apps.notifications.models import Notification
 from apps.notifications.render import SUBJECTS, subject_of
 
@@ -10,7 +10,8 @@ from apps.notifications.render import SUBJECTS, subject_of
 class NotificationSerializer(serializers.Serializer[Notification]):
     id = serializers.IntegerField()
     event = serializers.IntegerField(source="event_id")
-    request = serializers.CharField(source="event.stream.request.number")
+    request = key_of("event.stream.request.number", help_text="Null where it is about a delegation")
+    delegation = serializers.IntegerField(source="delegation_id", allow_null=True, help_text="Where it is about one")
     kind = serializers.ChoiceField(choices=sorted(SUBJECTS))
     subject = serializers.SerializerMethodField()
     at = InstantField()

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.notifications.models import Notification
-from apps.notifications.render import SUBJECTS
+from apps.notifications.render import path_of, subject_of
 from apps.notifications.selectors import notifications_of
 from apps.notifications.services import mark_read
 from apps.portal.pages import page, reader_of
@@ -38,6 +38,4 @@ def mark(request: HttpRequest) -> HttpResponse:
 
 
 def _line(notification: Notification) -> dict[str, Any]:
-    request = notification.event.stream.request
-    subject = SUBJECTS[notification.kind].format(number=request.number, title=request.title)
-    return {"notification": notification, "request": request, "subject": subject}
+    return {"notification": notification, "path": path_of(notification), "subject": subject_of(notification)}
