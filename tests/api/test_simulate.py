@@ -68,6 +68,28 @@ def test_what_is_open_and_what_could_not_be_done_is_told(ada: Client, drawn: Wor
     ]
 
 
+def test_an_action_fails_as_often_as_the_script_says(ada: Client) -> None:
+    hook = {"id": "call", "kind": "action", "action": "webhook", "with": {"url": "https://example.org/in"}}
+    steps = [
+        {"id": "start", "kind": "start"},
+        {**hook, "name": "Call", "retry": {"attempts": 2}},
+        {"id": "no", "kind": "end", "outcome": "rejected"},
+        {"id": "end", "kind": "end", "outcome": "completed"},
+    ]
+    arrows = [
+        {"from": "start", "to": "call"},
+        {"from": "call", "to": "no", "outcome": "failed"},
+        {"from": "call", "to": "end"},
+    ]
+    document = {"format": 1, "workflow": "drawn", "name": "Drawn", "steps": steps, "transitions": arrows}
+    save_draft(create_workflow("drawn", name="Drawn"), document=document, actor=None)
+    ends = [
+        ada.api("post", SIMULATE, {"now": NOW, "script": [{"step": "call", "fail": times}]}).json()["ended"]
+        for times in (1, 2)
+    ]
+    assert ends == ["completed", "rejected"]
+
+
 def test_actions_timers_and_deadlines_are_told_in_their_shapes(ada: Client) -> None:
     steps = [
         {"id": "start", "kind": "start"},
@@ -113,7 +135,7 @@ def test_without_a_draft_there_is_nothing_to_walk(ada: Client) -> None:
         ({"colour": 1}, {"colour": ["There is no such field."]}),
         ({"script": {}}, {"script": ["This must be a list."]}),
         ({"request": []}, {"request": ["This must be an object."]}),
-        ({"script": [{"step": "work"}]}, {"script.0": ["Say exactly one of outcome, message and decision."]}),
+        ({"script": [{"step": "work"}]}, {"script.0": ["Say exactly one of outcome, message, decision and fail."]}),
         ({"request": {"item": "gone"}}, {"request.item": ["There is no such item."]}),
         (
             {"now": "tomorrow"},

@@ -145,7 +145,7 @@ def test_the_order_of_other_arrows_says_nothing():
     assert diff(drawn(*CHOICE, other), drawn(CHOICE[2], other, CHOICE[0], CHOICE[1])) == ()
 
 
-def race(*targets: str, kind: str = "race") -> Json:
+def race(*targets: str, kind: str = "race") -> dict[str, Any]:
     return drawn(*(arrow("first", target) for target in targets), steps=[{"id": "first", "kind": kind}])
 
 

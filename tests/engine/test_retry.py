@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import floats, integers
 
-from apps.workflows.engine.retry import delay_before
+from apps.workflows.engine.retry import delay_before, most_attempts
 
 pytestmark = pytest.mark.sqlite
 
@@ -30,3 +30,18 @@ def test_jitter_of_another_size_is_a_mistake_of_the_caller(jitter):
 def test_a_delay_is_never_longer_than_an_hour_nor_shorter_than_half_the_first(attempt, first, jitter):
     delay = delay_before(attempt, first_delay_s=first, jitter=jitter)
     assert min(first, 3600.0) * 0.5 <= delay <= 3600.0
+
+
+@pytest.mark.parametrize(
+    ("settings", "attempts"),
+    [
+        ({"action": "webhook"}, 5),
+        ({"action": "webhook", "retry": {"attempts": 2}}, 2),
+        ({"action": "webhook", "retry": {"first_delay_s": 9}}, 5),
+        ({"action": "create_request"}, 1),
+        ({"action": "create_request", "retry": {"attempts": 3}}, 3),
+        ({"action": "comment", "retry": {"attempts": 3}}, 1),
+    ],
+)
+def test_what_reaches_beyond_the_request_is_tried_as_often_as_the_step_says_and_anything_else_once(settings, attempts):
+    assert most_attempts(settings) == attempts

@@ -148,10 +148,10 @@ def test_a_script_is_read():
         ([{}], {"script.0.step": ["Say at which step this happens."]}),
         ([{"at": START, "colour": 1}], {"script.0.colour": ["There is no such field."]}),
         ([{"at": START, "outcome": "done"}], {"script.0.step": ["Say at which step this happens."]}),
-        ([{"step": "a"}], {"script.0": ["Say exactly one of outcome, message and decision."]}),
+        ([{"step": "a"}], {"script.0": ["Say exactly one of outcome, message, decision and fail."]}),
         (
             [{"step": "a", "outcome": "b", "decision": "c"}],
-            {"script.0": ["Say exactly one of outcome, message and decision."]},
+            {"script.0": ["Say exactly one of outcome, message, decision and fail."]},
         ),
         ([{"step": 7, "outcome": "b"}], {"script.0.step": ["This must be text."]}),
         (
@@ -170,6 +170,9 @@ def test_a_script_is_read():
         ),
         ([{"at": "9999-01-01T00:00:00Z"}], {"script.0.at": ["This must be a year from 1950 to 2199."]}),
         ([{"at": START}] * 1_001, {"script": ["A script has at most 1,000 entries, this one 1,001."]}),
+        ([{"step": "a", "fail": 0}], {"script.0.fail": ["This must be a whole number, from 1 to 1,000."]}),
+        ([{"step": "a", "fail": True}], {"script.0.fail": ["This must be a whole number, from 1 to 1,000."]}),
+        ([{"step": "a", "fail": 1, "by": "x"}], {"script.0.by": ["An action fails by nobody, and brings no data."]}),
     ],
 )
 def test_what_is_wrong_with_a_script_is_told_by_its_place(source, errors):

@@ -214,6 +214,20 @@ def test_a_dry_run_is_told_as_json(world: World, file: Any) -> None:
     assert set(answer) == {"path", "asked", "due", "actions", "ended", "waiting", "problems"}
 
 
+def test_the_script_of_a_dry_run_can_let_an_action_fail(world: World, file: Any) -> None:
+    say = {"id": "say", "kind": "action", "action": "comment", "with": {"text": "Hello"}}
+    facts = {"now": NOW, "script": [{"step": "say", "fail": 1}]}
+    args = file("flow.json", line_document("flow", say)), file("facts.json", facts)
+    code, lines = command("simulate_workflow", *args, "--json")
+    answer = json.loads(lines[-1])
+    assert [told["event"] for told in answer["path"] if told["step"] == "say"] == [
+        "opened",
+        "attempt 1 of 1 failed",
+        "incident",
+    ]
+    assert (code, answer["ended"], [one["code"] for one in answer["problems"]]) == (1, None, ["incident"])
+
+
 def test_a_dry_run_is_told_in_words(world: World, file: Any) -> None:
     steps = [
         {"id": "say", "kind": "action", "action": "comment", "with": {"text": "Hello"}},

@@ -23,7 +23,7 @@ FACTS = shape(
         "script": {
             "type": "array",
             "items": {"type": "object"},
-            "description": "What happens: at, step, and one of outcome, message and decision; by, data, key, instance",
+            "description": "What happens: at, step, one of outcome, message, decision, fail; by, data, key, instance",
         },
     }
 )

@@ -16,14 +16,13 @@ from apps.requests.services.openings import assigned_to
 from apps.requests.services.work_items import concerned
 from apps.requests.services.writing import Write, within
 from apps.workflows.engine import effects
-from apps.workflows.engine.retry import delay_before
+from apps.workflows.engine.retry import delay_before, most_attempts
 from apps.workflows.engine.triggers import ActionDone, ActionFailed
 from apps.workflows.enums import CallStatus, TimerKind, WorkflowEvent
 from apps.workflows.models import ActionCall, Timer
 from apps.workflows.services.running import Passage
 
 FIRST_DELAY_S = 2.0
-ATTEMPTS = {"webhook": 5}  # where the step does not say; any other action is tried once
 
 
 class NotDone(Exception):
@@ -77,17 +76,18 @@ def attempt_failed(
     Counts against the step's `retry`. The pause is at least `after_s`, where a receiver asked for that. `call` is
     pending, and the caller saves nothing of it.
     """
-    retry = run.definition.step(call.step).settings.get("retry", {})
+    settings = run.definition.step(call.step).settings
     call.attempts += 1
     call.last_error = reason[:200]
-    if for_good or call.attempts >= retry.get("attempts", ATTEMPTS.get(call.action, 1)):
+    if for_good or call.attempts >= most_attempts(settings):
         call.status, call.ended_at = CallStatus.FAILED, write.at
         write.tell_by_itself(
             WorkflowEvent.ACTION_FAILED, step=call.step, visit=call.visit, attempts=call.attempts, **within(run.run)
         )
         write.triggers.append((run, ActionFailed(visit=call.visit, instance=call.instance, reason=reason)))
     else:
-        _pause(write, call, first_delay_s=retry.get("first_delay_s", FIRST_DELAY_S), at_least_s=after_s or 0)
+        first_delay_s = settings.get("retry", {}).get("first_delay_s", FIRST_DELAY_S)
+        _pause(write, call, first_delay_s=first_delay_s, at_least_s=after_s or 0)
     call.save(update_fields=["attempts", "last_error", "status", "ended_at"])
 
 

@@ -90,7 +90,8 @@ def diff(old: Any, new: Any) -> tuple[Change, ...]:
     Steps and stages are the same if they have the same id, transitions if they are equal, else if they have the same
     ends: a new guard on an arrow is a change of that arrow. What is equal several times is matched by count. The order
     of keys, of steps and of most arrows says nothing; that of stages, of the guarded arrows out of one step and of the
-    arrows out of a race (of waits that are already due the first wins) does. Numbers are compared by value. Compared the other way round, every change is mirrored.
+    arrows out of a race (of waits that are already due the first wins) does. Numbers are compared by value. Compared
+    the other way round, every change is mirrored.
     """
     old, new = _object(old), _object(new)
     parts = (

@@ -1,11 +1,21 @@
-"""How long to wait before an action is tried again."""
+"""How often an action is tried, and how long to wait before it is tried again."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import ldexp
+from typing import Any
 
+ATTEMPTS = {"webhook": 5, "create_request": 1}  # where the step does not say; any other action is tried once only
 LONGEST_DELAY_S = 3600.0
 MOST_DOUBLINGS = 32
+
+
+def most_attempts(settings: Mapping[str, Any]) -> int:
+    """How often the action of a step with these settings is tried at most."""
+    action = settings["action"]
+    attempts: int = settings.get("retry", {}).get("attempts", ATTEMPTS[action]) if action in ATTEMPTS else 1
+    return attempts
 
 
 def delay_before(attempt: int, *, first_delay_s: float, jitter: float) -> float:

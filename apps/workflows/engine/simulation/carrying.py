@@ -10,6 +10,7 @@ from apps.core.errors import InvalidInput, TransitionNotAllowed
 from apps.workflows.engine import effects, triggers
 from apps.workflows.engine.definition import Definition
 from apps.workflows.engine.planner import Plan, plan
+from apps.workflows.engine.retry import most_attempts
 from apps.workflows.engine.simulation.rounds import open_round
 from apps.workflows.engine.simulation.state import Alarm, Run, Walk
 from apps.workflows.engine.trace import TraceEntry, TraceKind
@@ -199,12 +200,27 @@ def _grant_key(walk: Walk, run: Run, effect: effects.AskKey) -> None:
 
 
 def _run_action(walk: Walk, run: Run, effect: effects.RunAction) -> None:
-    """Noted, never carried out; only what it would do to the sample data is done."""
+    """Noted, never carried out; only what it would do to the sample data is done, unless the script lets it fail."""
     walk.record.act(walk.clock, run.path_of(effect.step), effect.action, effect.settings)
-    reason = _ACTIONS[effect.action](walk, run, effect) if effect.action in _ACTIONS else None
+    reason = _failed_attempts(walk, run, effect)
+    if reason is None and effect.action in _ACTIONS:
+        reason = _ACTIONS[effect.action](walk, run, effect)
     where: dict[str, Any] = {"visit": effect.visit, "instance": effect.instance}
     done = triggers.ActionDone(**where) if reason is None else triggers.ActionFailed(**where, reason=reason)
     walk.triggers.append((run, done))
+
+
+def _failed_attempts(walk: Walk, run: Run, effect: effects.RunAction) -> str | None:
+    """Why the action has failed for good by the script, or None. The pauses between attempts take no time here."""
+    path = run.path_of(effect.step)
+    most = most_attempts(run.definition.step(effect.step).settings)
+    of_instance = (path, effect.instance)
+    place = of_instance if walk.failing[of_instance] else (path, None)
+    failed = min(walk.failing[place], most)
+    walk.failing[place] -= failed
+    for attempt in range(1, failed + 1):
+        walk.record.tell(walk.clock, path, f"attempt {attempt} of {most} failed")
+    return f"It failed {failed} times, as the script says." if failed == most else None
 
 
 def _set_fields(walk: Walk, run: Run, effect: effects.RunAction) -> str | None:

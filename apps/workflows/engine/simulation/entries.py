@@ -51,6 +51,8 @@ def _apply(walk: Walk, path: str, entry: Entry) -> None:
         _send(walk, path, step, entry)
     elif entry.decision is not None:
         _decide(walk, _spot(walk, path, entry), entry)
+    elif entry.fail is not None:
+        _let_fail(walk, path, step, entry)
     else:
         _complete(walk, _spot(walk, path, entry), entry)
 
@@ -82,6 +84,12 @@ def _spot(walk: Walk, path: str, entry: Entry) -> Spot:
     if not wanted:
         raise Refused("not_open", f"Instance {entry.instance} of step {path!r} is not open.")
     return wanted[0]
+
+
+def _let_fail(walk: Walk, path: str, step: Step, entry: Entry) -> None:
+    if step.kind != "action":
+        raise Refused("not_possible", f"A step of kind {step.kind!r} runs no action that could fail.")
+    walk.failing[path, entry.instance] += entry.fail or 0
 
 
 # what a person does

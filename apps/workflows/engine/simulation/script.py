@@ -12,19 +12,23 @@ from apps.core.text import text_problem
 
 MOST_ENTRIES = 1_000
 LONGEST = 500
-SAYS = ("outcome", "message", "decision")
-TEXTS = ("step", *SAYS, "by", "key")
-KEYS = frozenset({"at", "instance", "data", *TEXTS})
+MOST_FAILURES = 1_000
+SAYS = ("outcome", "message", "decision", "fail")
+TEXTS = ("step", "outcome", "message", "decision", "by", "key")
+KEYS = frozenset({"at", "instance", "data", "fail", *TEXTS})
 Problems = dict[str, list[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One thing that happens at a step (in a child run `child/step`), by exactly one of outcome, message, decision.
+    """One thing that happens at a step (in a child run `child/step`), by exactly one of outcome, message, decision,
+    fail.
 
     Without a step only time passes. `at` None: at the time of the entry before. `instance`: the index of an instance,
     else (where the step has none) of its open visits, the oldest first. `key` is that of a message; None is the key
     that the step waits for. `data` are the values of a task's form, or the payload of a message.
+    `fail`: that many of the next attempts of the step's action fail; such entries, where they stand first and name no
+    later time, count before the run starts.
     """
 
     at: datetime | None = None
@@ -32,6 +36,7 @@ class Entry:
     outcome: str | None = None
     message: str | None = None
     decision: str | None = None
+    fail: int | None = None
     by: str | None = None
     key: str | None = None
     instance: int | None = None
@@ -78,14 +83,23 @@ def _problems_of(entry: Any) -> dict[str, str]:
     for key in TEXTS:
         if entry.get(key) is not None and (problem := text_problem(entry[key], max_length=LONGEST)):
             problems[key] = problem
-    instance = entry.get("instance")
-    if instance is not None and not (isinstance(instance, int) and not isinstance(instance, bool) and instance >= 0):
+    if not _is_whole(entry.get("instance"), least=0):
         problems["instance"] = "This must be a whole number, at least 0."
+    if not _is_whole(entry.get("fail"), least=1, most=MOST_FAILURES):
+        problems["fail"] = f"This must be a whole number, from 1 to {MOST_FAILURES:,}."
     try:
         _at(entry)
     except ValueError as problem:
         problems["at"] = str(problem)
     return problems or _misfits(entry)
+
+
+def _is_whole(value: Any, *, least: int, most: int | None = None) -> bool:
+    """Whether it is a whole number in these bounds, or nothing."""
+    if value is None:
+        return True
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return is_number and least <= value and (most is None or value <= most)
 
 
 def _misfits(entry: Mapping[str, Any]) -> dict[str, str]:
@@ -95,9 +109,11 @@ def _misfits(entry: Mapping[str, Any]) -> dict[str, str]:
         rest = [key for key in KEYS - {"at"} if entry.get(key) is not None]
         return {"step": "Say at which step this happens."} if rest or entry.get("at") is None else {}
     if len(said) != 1:
-        return {"": "Say exactly one of outcome, message and decision."}
+        return {"": "Say exactly one of outcome, message, decision and fail."}
     if said == ["decision"] and entry.get("data") is not None:
         return {"data": "A decision brings no data."}
+    if said == ["fail"] and (more := [key for key in ("by", "data") if entry.get(key) is not None]):
+        return {more[0]: "An action fails by nobody, and brings no data."}
     if said != ["message"] and entry.get("key") is not None:
         return {"key": "Only a message has a key."}
     if said == ["outcome"] and not isinstance(entry.get("data"), Mapping | None):

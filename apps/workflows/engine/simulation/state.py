@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -124,6 +124,7 @@ class Walk:
     tasks: dict[Place, People] = field(default_factory=dict)
     rounds: dict[Place, Round] = field(default_factory=dict)
     reasons: dict[Place, str] = field(default_factory=dict)
+    failing: Counter[tuple[str, int | None]] = field(default_factory=Counter)
     order: dict[tuple[int, int], int] = field(default_factory=dict)
     numbers: int = 1
     ended: str | None = None

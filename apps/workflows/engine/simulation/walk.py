@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from apps.workflows.engine.definition import Definition
@@ -24,9 +25,9 @@ def simulate(
     what a document or a script says.
 
     `facts` are `{"request": {..., "data": {...}}}` as guards see them, `now` (aware) is when the run starts. Actions
-    count as done at once, keys as granted. Timers fire when an entry's time passes them; when the script is over
-    nothing fires any more. Child runs are walked inside, up to 20 deep, their steps named `child/step`. At most 1,000
-    entries are applied, and the walk stops at 10,000 events.
+    count as done at once unless the script lets them fail, keys as granted. Timers fire when an entry's time passes
+    them; when the script is over nothing fires any more. Child runs are walked inside, up to 20 deep, their steps named
+    `child/step`. At most 1,000 entries are applied, and the walk stops at 10,000 events.
     """
     run = Run(n=1, definition=definition, facts={"n": 1, "input": {}, "outcome": "", **facts.get("run", {})})
     request = facts.get("request", {})
@@ -56,10 +57,14 @@ def simulate(
 
 
 def _follow(walk: Walk, run: Run, script: Sequence[Entry]) -> None:
+    entries = list(enumerate(script[:MOST_ENTRIES]))
+    first = list(takewhile(lambda one: one[1].fail is not None and one[1].at in (None, walk.clock), entries))
+    for index, entry in first:
+        take(walk, index, entry)
     walk.triggers.append((run, Start()))
     settle(walk)
     advance(walk, walk.clock)
-    for index, entry in enumerate(script[:MOST_ENTRIES]):
+    for index, entry in entries[len(first) :]:
         take(walk, index, entry)
     if len(script) > MOST_ENTRIES:
         raise TooMuch("too_many_entries", f"Only the first {MOST_ENTRIES:,} entries of the script were applied.")
