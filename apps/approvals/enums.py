@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from django.db import models
 
+SKIPPED_BY_GUARD = "does not apply: "  # begins `ApprovalLevel.skipped`; the guard that did not hold follows
+
 
 class ApprovalStatus(models.TextChoices):
     PENDING = "pending", "waits for an answer"

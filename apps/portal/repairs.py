@@ -16,7 +16,7 @@ from apps.workflows.engine.marking import InstanceStatus, Token, Visit
 
 CANNOT_BE_SKIPPED = ("start", "join", "end")
 TRIES_AGAIN = ("workflow", "approval_without_approver")
-OF_APPROVALS = ("approval_without_approver", "guard")
+OF_APPROVALS = ("approval_without_approver", "guard", "separation_of_duties", "escalation")
 SKIP_HINTS = {
     "choice": "It goes the way that is meant for all other cases (“otherwise”).",
     "split": "It goes the ways that have no condition.",

@@ -51,6 +51,9 @@ def make_approval_item(*levels: Json, key: str = "asked", form: Json = PEOPLE_FO
     inline = document["steps"][1]["policy"]
     inline.update({"return": policy.pop("returns")} if "returns" in policy else {})
     inline.update(policy)
+    if inline.get("return") == "never":
+        document["steps"] = [step for step in document["steps"] if step["id"] != "mend"]
+        document["transitions"] = [one for one in document["transitions"] if "mend" not in (one["from"], one["to"])]
     if any(one.get("deadline", {}).get("then") == "expire" for one in levels):
         document["transitions"].append({"from": "approve", "to": "no", "outcome": "expired"})
     return make_item(key, workflow=make_workflow(document), form=form, sla_key="standard")

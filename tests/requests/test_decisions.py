@@ -168,7 +168,7 @@ def test_a_level_that_does_not_apply_is_skipped_and_says_so(world):
     assert approval_of(request).status == "approved"
     assert [
         line.what for line in history_of(request, reader=world.manager) if line.type == "approval.level_skipped"
-    ] == ["skipped the level finance: it does not apply"]
+    ] == ["skipped level 2 “Finance”: amount is not above 1000"]
 
 
 def test_a_level_whose_guard_fails_is_asked_and_an_operator_is_told(world):

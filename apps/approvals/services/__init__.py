@@ -4,7 +4,7 @@ The caller holds the stream's lock, carries the `Outcome` into its write and pub
 """
 
 from apps.approvals.services.absences import follow_absences, holder_of
-from apps.approvals.services.changes import add_approver, close_vote, override, reassign, withdraw_round
+from apps.approvals.services.changes import add_approver, close_vote, is_chair, override, reassign, withdraw_round
 from apps.approvals.services.deadlines import remind, time_out
 from apps.approvals.services.liveness import is_answerable, keep_answerable
 from apps.approvals.services.outcome import Outcome
@@ -18,6 +18,7 @@ __all__ = [
     "follow_absences",
     "holder_of",
     "is_answerable",
+    "is_chair",
     "keep_answerable",
     "open_approval",
     "override",

@@ -8,12 +8,12 @@ from apps.accounts.models import User
 from apps.approvals.enums import ApprovalEvent, ApprovalStatus, Why
 from apps.approvals.models import Approval, Seat
 from apps.approvals.policies import has_answer
-from apps.approvals.quorum import Policy
-from apps.approvals.selectors import Approver, Concerned, open_seats, resolve_approvers
-from apps.approvals.services.liveness import keep_answerable
+from apps.approvals.quorum import Level, Policy
+from apps.approvals.selectors import Approver, Concerned, open_seats
+from apps.approvals.services.liveness import keep_answerable, unable_seats
 from apps.approvals.services.outcome import Outcome, ask_more
 from apps.approvals.services.rounds import MOVED, conclude, end_round
-from apps.approvals.services.seating import NOT_REQUESTER, Apart
+from apps.approvals.services.seating import NOT_REQUESTER, Apart, Slate, resolve
 from apps.core.errors import AlreadyDecided, InvalidInput, NotPermitted, TransitionNotAllowed
 from apps.outbox.models import Note
 
@@ -21,18 +21,21 @@ from apps.outbox.models import Note
 def add_approver(
     approval: Approval, user: User, *, actor: User, note: Note | None, policy: Policy, people: Concerned
 ) -> Outcome:
-    """Seats one more person at the open level; they count in every sign-off group. An incident of too few is closed.
+    """Seats one more person at the open level; they count in every sign-off group. Where the level could not be
+    approved any more they come in place of those who cannot answer, and the incident is closed if that does.
 
     Raises AlreadyDecided when the round has ended, InvalidInput for somebody who sits already or is not active,
     NotPermitted where separation of duties keeps them away.
     """
     outcome = _begin(approval, policy, people)
-    seats = list(open_seats(approval.pk))
+    seats = list(open_seats(approval.pk).select_related("user", "principal"))
     _refuse_person(outcome, user, seats)
+    left = unable_seats(outcome.level, seats, people)
     groups = frozenset(group.id for group in outcome.level.rule.groups)
     decides = any(seat.decides for seat in seats)
     more = Approver(user=user, because={"added_by": actor.pk}, groups=groups, decides=decides)
-    ask_more(outcome, approval.levels.get(index=approval.level), [more], why=Why.ADDED, actor=actor, note=note)
+    row = approval.levels.get(index=approval.level)
+    ask_more(outcome, row, [more], why=Why.ADDED, actor=actor, note=note, left=left)
     outcome.events += keep_answerable(approval, policy=policy, people=people).events
     return outcome
 
@@ -58,6 +61,7 @@ def reassign(seat: Seat, to: User, *, actor: User, note: Note | None, policy: Po
         kept_from=seat.user_id if seat.principal else None,
     )
     ask_more(outcome, seat.level, [moved], why=Why.REASSIGNED, actor=actor, note=note, left=[seat])
+    outcome.events += keep_answerable(outcome.approval, policy=policy, people=people).events
     return outcome
 
 
@@ -67,8 +71,7 @@ def close_vote(approval: Approval, *, actor: User, note: Note | None, policy: Po
     Raises NotPermitted for anybody but the chair, TransitionNotAllowed before the first answer and once it is tied.
     """
     outcome = _begin(approval, policy, people)
-    chair = outcome.level.chair
-    if chair is None or actor.pk not in {one.user.pk for one in resolve_approvers([chair], people=people)}:
+    if not is_chair(actor, outcome.level, people):
         raise NotPermitted("Only the chair of this level may close the vote.")
     seats = list(open_seats(approval.pk))
     if not any(has_answer(seat) for seat in seats):
@@ -79,6 +82,11 @@ def close_vote(approval: Approval, *, actor: User, note: Note | None, policy: Po
     outcome.tell(ApprovalEvent.VOTE_CLOSED, actor=actor, note=note, level=row.key)
     conclude(outcome, row, seats, closed=True)
     return outcome
+
+
+def is_chair(actor: User, level: Level, people: Concerned) -> bool:
+    """Whether the actor is the chair of the level; nobody is where the rule that names them cannot be evaluated."""
+    return level.chair is not None and any(one.user == actor for one in resolve(Slate(), [level.chair], people))
 
 
 def override(

@@ -54,7 +54,11 @@ def _escalate(outcome: Outcome, deadline: Deadline, row: ApprovalLevel, silent: 
     found = deciders_of(slate, deadline.to, policy, level, apart, people)
     if found:
         ask_more(outcome, row, found, why=Why.ESCALATED, left=silent)
-    slate.is_answerable = bool(found)
+    else:
+        detail = (
+            f"Level {level.id} of step {outcome.approval.step} was not decided in time; nobody is there to ask."
+        )
+        outcome.call_operator(f"{level.id}:escalation", detail, kind="escalation")
     call_for(outcome, level, slate)
 
 

@@ -8,7 +8,7 @@ from apps.accounts.stand_ins import stand_ins
 from apps.approvals.enums import ApprovalStatus, Why
 from apps.approvals.models import Approval, ApprovalLevel, Seat
 from apps.approvals.policies import has_answer
-from apps.approvals.quorum import Policy
+from apps.approvals.quorum import Level, Policy
 from apps.approvals.selectors import Approver, Concerned, Rule, open_seats
 from apps.approvals.services.outcome import NOBODY, Outcome, ask_more
 from apps.approvals.services.seating import (
@@ -22,6 +22,14 @@ from apps.approvals.services.seating import (
 )
 from apps.outbox.incidents import resolve_incidents
 from apps.outbox.publish import SYSTEM
+
+
+def unable_seats(level: Level, seats: Sequence[Seat], people: Concerned) -> list[Seat]:
+    """The seats that nobody can answer, where the level cannot be approved for that; none where it can."""
+    able = able_seats(seats, people)
+    if still_can_be_approved(level, seats, able):
+        return []
+    return [seat for seat in seats if seat not in able and not has_answer(seat)]
 
 
 def able_seats(seats: Sequence[Seat], people: Concerned) -> list[Seat]:
@@ -73,7 +81,9 @@ def _mark(outcome: Outcome, seats: Sequence[Seat], able: Sequence[Seat]) -> None
 
 
 def _replace(outcome: Outcome, row: ApprovalLevel, seats: Sequence[Seat], unable: Sequence[Seat]) -> bool:
-    """Asks others in place of those who cannot answer; whether the level can be approved then."""
+    """Asks others in place of those who cannot answer; whether the level can be approved then. A seat is given up only
+    where somebody new is asked: nothing is approved because somebody left.
+    """
     level, policy, people = outcome.level, outcome.policy, outcome.people
     apart = Apart.of(outcome.approval, policy, people)
     kept = [seat for seat in seats if seat not in unable]
@@ -84,10 +94,10 @@ def _replace(outcome: Outcome, row: ApprovalLevel, seats: Sequence[Seat], unable
     else:
         slate = slate_of(outcome.approval, level, policy, people)
     more = _not_sitting(kept, [one for one in slate.people if one.named.pk not in slate.lost])
-    enough = would_do(level, kept, more)
+    enough = bool(more) and would_do(level, kept, more)
     if not enough and not slate.falls_back:
         more += _not_sitting(kept, fallback_of(policy, level, apart, people, seated=more))
-        slate.falls_back, enough = True, would_do(level, kept, more)
+        slate.falls_back, enough = True, bool(more) and would_do(level, kept, more)
     if more:
         ask_more(outcome, row, more, why=Why.FALLBACK if slate.falls_back else Why.REPLACED, left=unable)
     if not enough:

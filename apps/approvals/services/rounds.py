@@ -11,7 +11,7 @@ from django.db import IntegrityError
 
 from apps.accounts.models import User
 from apps.approvals import policies
-from apps.approvals.enums import ApprovalEvent, ApprovalStatus, Verdict, Why
+from apps.approvals.enums import SKIPPED_BY_GUARD, ApprovalEvent, ApprovalStatus, Verdict, Why
 from apps.approvals.models import Approval, ApprovalLevel, Decision, Seat
 from apps.approvals.quorum import Level, Policy, tally
 from apps.approvals.selectors import Concerned, places_of, votes_of
@@ -74,10 +74,9 @@ def open_approval(
     outcome = Outcome(approval=approval, policy=policy, people=people)
     goes_on: dict[str, Any] = {"resumed": before.pk} if before else {}
     outcome.tell(ApprovalEvent.OPENED, **goes_on)
-    start = before.level if before else 0
-    for place, level in enumerate(policy.levels[:start]):
-        _skip(outcome, place, level, "approved before the request was sent back", why="resumed")
-    open_level_from(start, outcome)
+    if before:
+        _skip_approved(outcome, before)
+    open_level_from(before.level if before else 0, outcome)
     if approval.level or outcome.result:
         approval.save(update_fields=MOVED)
     return outcome
@@ -185,7 +184,7 @@ def open_level_from(index: int, outcome: Outcome) -> None:
     for place in range(index, len(outcome.policy.levels)):
         level = outcome.policy.levels[place]
         if not _applies(outcome, level):
-            _skip(outcome, place, level, f"does not apply: {level.when}"[:200], why="guard")
+            _skip(outcome, place, level, f"{SKIPPED_BY_GUARD}{level.when}"[:200], why="guard")
             continue
         if _open_level(outcome, place, level):
             return
@@ -217,6 +216,16 @@ def _skip(outcome: Outcome, index: int, level: Level, because: str, *, why: str)
     )
     row.save(force_insert=True)
     outcome.tell(ApprovalEvent.LEVEL_SKIPPED, level=level.id, row=row.pk, why=why)
+
+
+def _skip_approved(outcome: Outcome, before: Approval) -> None:
+    """Skips the levels that are behind the round that goes on; those that did not apply then still say so."""
+    skipped = {row.index: row.skipped for row in before.levels.all()}
+    for place, level in enumerate(outcome.policy.levels[: before.level]):
+        if skipped[place].startswith(SKIPPED_BY_GUARD):
+            _skip(outcome, place, level, skipped[place], why="guard")
+        else:
+            _skip(outcome, place, level, "approved before the request was sent back", why="resumed")
 
 
 def _open_level(outcome: Outcome, index: int, level: Level) -> bool:

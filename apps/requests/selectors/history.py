@@ -10,7 +10,8 @@ from typing import Any
 from django.db.models import QuerySet
 
 from apps.accounts.models import User
-from apps.approvals.models import Approval
+from apps.approvals.enums import ApprovalEvent
+from apps.approvals.models import Approval, ApprovalLevel
 from apps.outbox.models import Event, Note
 from apps.requests import policies
 from apps.requests.models import Request
@@ -23,7 +24,7 @@ from apps.workflows.selectors import definition_of
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryLine:
-    """One thing that happened: when, who, what, and what they wrote."""
+    """One thing that happened: when, who, what, and what they wrote; `about` is the approval it tells of, if any."""
 
     event_id: int
     seq: int
@@ -32,6 +33,7 @@ class HistoryLine:
     who: str
     what: str
     note: str
+    about: int | None = None
 
 
 History = list[HistoryLine]
@@ -57,6 +59,7 @@ def history_of(request: Request, *, reader: User) -> History:
         steps=_steps_of(request.pins.get("workflow")),
         children=children,
         approvals=_approvals_below(request) if children else {},
+        skipped=_skipped(events),
     )
     return [_line(event, words, notes) for event in events if event.type in SENTENCES]
 
@@ -70,6 +73,7 @@ def _line(event: Event, words: Words, notes: Mapping[int, str]) -> HistoryLine:
         who=words.actor(event.actor),
         what=SENTENCES[event.type](event.data, words),
         note=notes.get(event.data.get("note", 0), ""),
+        about=event.data.get("approval"),
     )
 
 
@@ -91,6 +95,11 @@ def _people_in(data: Mapping[str, Any]) -> set[int]:
 
 def _notes(events: Iterable[Event]) -> set[int]:
     return {event.data["note"] for event in events if "note" in event.data}
+
+
+def _skipped(events: Iterable[Event]) -> dict[int, ApprovalLevel]:
+    rows = [event.data["row"] for event in events if event.type == ApprovalEvent.LEVEL_SKIPPED]
+    return ApprovalLevel.objects.in_bulk(rows) if rows else {}
 
 
 def _steps_of(version: int | None) -> dict[str, str]:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from apps.approvals.enums import ApprovalEvent, ApprovalStatus, Verdict, Why
+from apps.approvals.enums import SKIPPED_BY_GUARD, ApprovalEvent, ApprovalStatus, Verdict, Why
+from apps.approvals.models import ApprovalLevel
 from apps.outbox.enums import IncidentEvent
 from apps.outbox.incidents import STEP_OVER
 from apps.requests.enums import Priority, RequestEvent
+from apps.requests.selectors.guard_words import why_not
 from apps.sla.enums import SlaEvent
 from apps.workflows.enums import WorkflowEvent
 
@@ -19,13 +21,15 @@ Data = Mapping[str, Any]
 @dataclass(frozen=True, kw_only=True)
 class Words:
     """The names a history needs: people by id; the steps of the request's own workflow by id, and those of its child
-    runs by the run's number. `approvals` are the numbers of the child runs that approvals belong to.
+    runs by the run's number. `approvals` are the numbers of the child runs that approvals belong to, `skipped`
+    the levels that were skipped, by the id of their row.
     """
 
     names: Mapping[int, str]
     steps: Mapping[str, str]
     children: Mapping[int, Mapping[str, str]]
     approvals: Mapping[int, int]
+    skipped: Mapping[int, ApprovalLevel]
 
     def actor(self, actor: str) -> str:
         """A person's name, or the product's own for what it did by itself."""
@@ -74,8 +78,10 @@ def _decided(data: Data, words: Words) -> str:
 
 
 def _level_skipped(data: Data, words: Words) -> str:
-    why = "it was approved before the request was sent back" if data.get("why") == "resumed" else "it does not apply"
-    return f"skipped the level {data['level']}: {why}"
+    row = words.skipped[data["row"]]
+    _, guarded, guard = row.skipped.partition(SKIPPED_BY_GUARD)
+    why = why_not(guard) if guarded else "it was approved before the request was sent back"
+    return f"skipped level {row.index + 1} “{row.name}”: {why}"
 
 
 def _timed_out(data: Data, words: Words) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import datetime, timedelta
+from typing import Any
 
 from apps.approvals import services as approvals
 from apps.approvals.models import Approval
 from apps.approvals.quorum import Deadline, Level, Policy
 from apps.approvals.selectors import Concerned
+from apps.approvals.services.seating import chairs_of
 from apps.calendars.business_time import add
 from apps.calendars.selectors import calendar_of
 from apps.requests.enums import Relation
@@ -49,12 +51,14 @@ def terms_of(write: Write, approval: Approval) -> tuple[Policy, Concerned]:
 
 
 def take_over(write: Write, outcome: approvals.Outcome, *, visit: int, run: Passage | None = None) -> None:
-    """What an approval's service did, into the write: events, who may now see the request, the timer of a level that
-    opened, the run's next trigger.
+    """What an approval's service did, into the write: events, who may now see the request (those who were asked, and
+    the chair, who may close the vote), the timer of a level that opened, the run's next trigger.
     """
     write.events += outcome.events
     for approver in outcome.asked:
         write.concerns(f"user:{approver.user.pk}", Relation.APPROVER)
+    for chair in chairs_of(outcome.opened, outcome.people) if outcome.opened else ():
+        write.concerns(f"user:{chair.pk}", Relation.WATCHER)
     moving = run or write.run
     if outcome.result:
         ended = Complete(visit=visit, instance=outcome.approval.instance, outcome=outcome.result)
@@ -108,6 +112,18 @@ def reminders(request: Request, deadline: Deadline, due_at: datetime) -> list[tu
     return [(percent, counted(request, deadline, due_at, -seconds)) for percent, seconds in left]
 
 
+def deadline_of_level(write: Write, run: Passage, step: str, level: str) -> dict[str, Any]:
+    """How the deadline of a level counts, in the words of the deadlines of steps; empty if it has none."""
+    levels = policy_for(write, run.definition.step(step), run=run).levels
+    deadline = next((one.deadline for one in levels if one.id == level), None)
+    if deadline is None:
+        return {}
+    key = deadline.calendar or default_calendar(write.request.pins)
+    if key is None:
+        return {"seconds": deadline.business_seconds}
+    return {"business_seconds": deadline.business_seconds, "calendar": key}
+
+
 def fire_deadline(write: Write, timer: Timer) -> None:
     """Reminds, or ends the level's time. A timer whose level is decided only closes."""
     run = write.passage_of(timer.run_id)
@@ -121,6 +137,8 @@ def fire_deadline(write: Write, timer: Timer) -> None:
     assert level.deadline is not None
     if write.at < timer.due_at:
         percent = _remind_next(write, timer, level.deadline)
+        if percent is None:
+            return
         outcome = approvals.remind(approval, percent=percent, policy=policy, people=people)
     else:
         _close(write, timer)
@@ -137,9 +155,11 @@ def _close(write: Write, timer: Timer) -> None:
     timer.save(update_fields=["fired", "closed_at"])
 
 
-def _remind_next(write: Write, timer: Timer, deadline: Deadline) -> int:
-    """Puts the timer on to what comes next; the per cent that are over, the last of several that fell due at once."""
+def _remind_next(write: Write, timer: Timer, deadline: Deadline) -> int | None:
+    """Puts the timer on to what comes next; the per cent that are over, the last of several that fell due at once. None
+    where none is: a hold moved the points to a moment that the calendar counts as none.
+    """
     points = reminders(write.request, deadline, timer.due_at)
     timer.check_at = min([at for _, at in points if at > write.at] + [timer.due_at])
     timer.save(update_fields=["check_at"])
-    return max(percent for percent, at in points if at <= write.at)
+    return max((percent for percent, at in points if at <= write.at), default=None)

@@ -15,12 +15,16 @@ from apps.approvals.enums import ApprovalStatus
 from apps.approvals.models import Approval, ApprovalLevel, Seat
 from apps.approvals.selectors import with_standing
 from apps.approvals.services.outcome import NOBODY
+from apps.outbox.incidents import resolve_incidents
 from apps.outbox.models import Incident
+from apps.outbox.publish import SYSTEM
 from apps.requests.enums import IMPORT
 from apps.requests.services.approving import take_over, terms_of
 from apps.requests.services.effects import go_on
 from apps.requests.services.work_items import scope_of
 from apps.requests.services.writing import Write
+
+TOLD_AT_ONCE, SECONDS_A_TURN = 50, 5
 
 
 def to_be_attended(now: datetime) -> list[int]:
@@ -28,11 +32,14 @@ def to_be_attended(now: datetime) -> list[int]:
     again), a level without anybody, a seat that is not with the deputy it belongs to. What an operator was told of
     waits for them, or for somebody who can answer again.
     """
-    return sorted({*_unable(now), *_deserted(), *_misplaced(now)})
+    return sorted({*_unable(now), *_deserted(), *_misplaced(now), *_told(now)})
 
 
 def attend(write: Write) -> None:
-    """Moves seats to deputies and back, and keeps every pending level of the request answerable."""
+    """Moves seats to deputies and back, keeps every pending level of the request answerable, and ends the calls for an
+    operator about levels that wait no more.
+    """
+    open_keys: set[str] = set()
     pending = Approval.objects.filter(stream=write.request.stream, status=ApprovalStatus.PENDING)
     for approval in pending.select_related("visit", "stream").order_by("id"):
         approval.stream = write.request.stream
@@ -40,6 +47,11 @@ def attend(write: Write) -> None:
         for verb in (approvals.follow_absences, approvals.keep_answerable):
             outcome = verb(approval, policy=policy, people=people)
             take_over(write, outcome, visit=approval.visit.number, run=write.passage_of(approval.visit.run_id))
+        open_keys.add(f"approval:{approval.pk}:{policy.levels[approval.level].id}")
+    for incident in _calls().filter(stream=write.request.stream).exclude(key__in=open_keys):
+        write.events += resolve_incidents(
+            write.request.stream, kind=NOBODY, key=incident.key, actor=SYSTEM, at=write.at
+        )
     go_on(write)
 
 
@@ -47,6 +59,19 @@ def _open_levels() -> QuerySet[ApprovalLevel]:
     """The open levels of pending approvals of live requests."""
     levels = ApprovalLevel.objects.filter(approval__status=ApprovalStatus.PENDING, index=F("approval__level"))
     return levels.exclude(approval__stream__request__origin=IMPORT)
+
+
+def _calls() -> QuerySet[Incident]:
+    """The open calls for an operator because too few people could answer."""
+    return Incident.objects.filter(kind=NOBODY, status=Incident.Status.OPEN)
+
+
+def _told(now: datetime) -> list[int]:
+    """Those an operator was told of, some at a time: their level may be over, or name somebody new by now."""
+    streams = list(_calls().exclude(stream__request__origin=IMPORT).order_by("id").values_list("stream_id", flat=True))
+    turns = max(1, -(-len(streams) // TOLD_AT_ONCE))
+    turn = int(now.timestamp()) // SECONDS_A_TURN % turns
+    return streams[turn * TOLD_AT_ONCE : (turn + 1) * TOLD_AT_ONCE]
 
 
 def _untold_levels() -> QuerySet[ApprovalLevel]:

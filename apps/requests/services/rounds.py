@@ -10,9 +10,11 @@ from django.db import transaction
 from apps.accounts.models import User
 from apps.approvals import services as approvals
 from apps.approvals.models import Approval, Seat
+from apps.core import clock
 from apps.core.errors import InvalidInput, NotVisible
 from apps.outbox.models import Note
 from apps.requests import policies
+from apps.requests.models import Request
 from apps.requests.policies import Act
 from apps.requests.services.approving import take_over, terms_of
 from apps.requests.services.effects import go_on
@@ -75,6 +77,12 @@ def withdraw_round(approval: Approval, *, reason: Any = "", actor: User) -> Appr
     """
     act = Act.WITHDRAW_APPROVAL
     return _change(approval, approvals.withdraw_round, act=act, reason=reason, actor=actor, needs_reason=False)
+
+
+def may_close_vote(approval: Approval, request: Request, *, actor: User) -> bool:
+    """Whether the actor is the chair of the open level, as things are; for pages, it changes nothing."""
+    policy, people = terms_of(Write(request=request, actor=actor, at=clock.now()), approval)
+    return approvals.is_chair(actor, policy.levels[approval.level], people)
 
 
 def _change(
