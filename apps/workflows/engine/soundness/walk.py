@@ -133,13 +133,7 @@ class Walk(Board):
         """Nobody carries anything out."""
 
     def tell(
-        self,
-        kind: TraceKind,
-        at: Spot | Token | None = None,
-        *,
-        visit: int | None = None,
-        outcome: str | None = None,
-        transition: int | None = None,
+        self, kind: TraceKind, at: Spot | Token | None = None, *, transition: int | None = None, **more: Any
     ) -> None:
         if not isinstance(at, Token):
             return
