@@ -68,6 +68,11 @@ def deciders_of(
     return [replace(one, decides=True) for one in found]
 
 
+def chairs_of(level: Level, people: Concerned) -> list[User]:
+    """Who has the chair of a level; nobody where it has none, or the rule that names them cannot be evaluated."""
+    return [one.user for one in resolve(Slate(), [level.chair], people)] if level.chair else []
+
+
 def resolve(slate: Slate, rules: Sequence[Rule], people: Concerned) -> list[Approver]:
     """Whom the rules name, each once; a rule that cannot be evaluated names nobody and is noted."""
     found: dict[int, Approver] = {}
