@@ -38,34 +38,43 @@ def one_effect(handler: Handler) -> Handler:
 
     @functools.wraps(handler)
     def wrapped(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
-        key = _key_of(request)
-        digest = _digest(request)
-        with transaction.atomic():
-            if key is None:
-                return handler(view, request, *args, **kwargs)
-            row = _claim(cast(User, request.user), key, digest)
-            if row.status is not None:
-                return _stored(row, digest)
-            answer = handler(view, request, *args, **kwargs)
-            _keep(row, answer)
-            return answer
+        message = [request.method, request.path, request.data]
+        return once(cast(User, request.user), key_of(request), message, lambda: handler(view, request, *args, **kwargs))
 
     return wrapped
 
 
-def _key_of(request: Request) -> str | None:
+def once(user: User, key: str | None, message: Any, act: Callable[[], Response]) -> Response:
+    """What `one_effect` does, for any part of a call: `message` (JSON) is what must be the same under the key."""
+    digest = _digest(message)
+    with transaction.atomic():
+        if key is None:
+            return act()
+        row = _claim(user, key, digest)
+        if row.status is not None:
+            return _stored(row, digest)
+        answer = act()
+        _keep(row, answer)
+        return answer
+
+
+def key_of(request: Request, *, spare: int = 0) -> str | None:
+    """The key that the request names, None without one. Raises InvalidInput.
+
+    `spare` characters are left for what a bulk call appends for each row.
+    """
     key: str | None = request.headers.get(HEADER)
     if key is None:
         return None
-    if not 1 <= len(key) <= KEY_LENGTH or not all(" " < character <= "~" for character in key):
-        raise InvalidInput({HEADER: [f"A key has 1 to {KEY_LENGTH} printable ASCII characters, no blanks."]})
+    longest = KEY_LENGTH - spare
+    if not 1 <= len(key) <= longest or not all(" " < character <= "~" for character in key):
+        raise InvalidInput({HEADER: [f"A key has 1 to {longest} printable ASCII characters, no blanks."]})
     return key
 
 
-def _digest(request: Request) -> str:
+def _digest(message: Any) -> str:
     """Keyed, so that the stored value says nothing about a body that somebody might guess."""
-    message = canonical_json([request.method, request.path, request.data])
-    return audit_ring().mac(b"idempotency:" + message).hex()
+    return audit_ring().mac(b"idempotency:" + canonical_json(message)).hex()
 
 
 def _claim(user: User, key: str, digest: str) -> IdempotencyKey:

@@ -70,13 +70,15 @@ def writes(
     conditional: bool = False,
     keyed: bool = True,
     replaces: bool = False,
+    limited: bool = False,
 ) -> Callable[..., Any]:
     """Describes a POST or PATCH; `conditional` ones take `If-Match`, `keyed` ones an `Idempotency-Key`.
 
     One that `replaces` what is there demands `If-Match` then (428) and answers 200, and 201 where there was nothing.
+    `limited` ones take a password, which may be tried so often only (429).
     """
     answers = (200, 201) if replaces else (status,)
-    refusals = (*WRITE_ERRORS, 428) if replaces else WRITE_ERRORS
+    refusals = (*WRITE_ERRORS, *([428] if replaces else []), *([429] if limited else []))
     return extend_schema(
         summary=summary,
         parameters=[*([KEY] if keyed else []), *([IF_MATCH] if conditional or replaces else [])],

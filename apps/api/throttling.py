@@ -1,10 +1,15 @@
-"""Too many log-ins, as the API says it."""
+"""Too many log-ins and passwords, as the API says it."""
 
 from __future__ import annotations
 
-from django.http import HttpRequest
+from collections.abc import Iterable
+from typing import cast
 
-from apps.accounts.throttle import wait_before_login
+from django.http import HttpRequest
+from rest_framework.request import Request
+
+from apps.accounts.models import User
+from apps.accounts.throttle import wait_before_login, wait_before_password
 from apps.api.errors import TooManyAttempts
 
 
@@ -13,3 +18,14 @@ def count_login(request: HttpRequest, username: str) -> None:
     wait = wait_before_login(request, username)
     if wait:
         raise TooManyAttempts(wait=wait)
+
+
+def count_passwords(request: Request, given: Iterable[object]) -> None:
+    """Counts each different password that is given to sign, before any is tried. Raises TooManyAttempts as above.
+
+    What is empty or no text is none, and counts for nothing.
+    """
+    for _ in {password for password in given if isinstance(password, str) and password}:
+        wait = wait_before_password(request._request, cast(User, request.user))
+        if wait:
+            raise TooManyAttempts(wait=wait)

@@ -3,6 +3,7 @@
 from django.urls import path, re_path, register_converter
 
 from apps.api.views import (
+    approvals,
     auth,
     catalog,
     documents,
@@ -34,6 +35,7 @@ class NumberConverter:
 register_converter(NumberConverter, "request_number")
 
 REQUEST = "requests/<request_number:number>/"
+APPROVAL = "approvals/<int:approval_id>/"
 WORKFLOW = "workflows/<slug:key>/"
 VERSION = f"{WORKFLOW}versions/<int:n>/"
 
@@ -63,9 +65,15 @@ urlpatterns = [
     path("tasks/<int:task_id>/claim/", work.ClaimView.as_view(), name="task-claim"),
     path("tasks/<int:task_id>/release/", work.ReleaseView.as_view(), name="task-release"),
     path("tasks/<int:task_id>/complete/", work.CompleteView.as_view(), name="task-complete"),
-    path("approvals/", work.ApprovalsView.as_view(), name="approvals"),
-    path("approvals/<int:approval_id>/", work.ApprovalView.as_view(), name="approval"),
-    path("approvals/<int:approval_id>/decide/", work.DecideView.as_view(), name="decide"),
+    path("approvals/", approvals.ApprovalsView.as_view(), name="approvals"),
+    path("approvals/decide/", approvals.BulkDecideView.as_view(), name="bulk-decide"),
+    path(APPROVAL, approvals.ApprovalView.as_view(), name="approval"),
+    path(f"{APPROVAL}decide/", approvals.DecideView.as_view(), name="decide"),
+    path(f"{APPROVAL}reassign/", approvals.ReassignView.as_view(), name="approval-reassign"),
+    path(f"{APPROVAL}add/", approvals.AddApproverView.as_view(), name="approval-add"),
+    path(f"{APPROVAL}close/", approvals.CloseVoteView.as_view(), name="approval-close"),
+    path(f"{APPROVAL}override/", approvals.OverrideView.as_view(), name="approval-override"),
+    path(f"{APPROVAL}withdraw/", approvals.WithdrawApprovalView.as_view(), name="approval-withdraw"),
     path(f"{REQUEST}runs/", operations.RunsView.as_view(), name="request-runs"),
     path(f"{REQUEST}incidents/", operations.IncidentsView.as_view(), name="request-incidents"),
     path("incidents/<int:incident_id>/retry/", operations.RetryView.as_view(), name="incident-retry"),

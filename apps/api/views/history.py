@@ -11,11 +11,13 @@ from apps.api.pagination import Order
 from apps.api.preconditions import check_revision
 from apps.api.query import position_in, read_query
 from apps.api.schema import lists, writes
+from apps.api.serializers.approvals import ApprovalSerializer
 from apps.api.serializers.requests import ClockSerializer, CommentSerializer, EventSerializer, MessageSerializer
-from apps.api.serializers.work import ApprovalSerializer, TaskSerializer
+from apps.api.serializers.work import TaskSerializer
 from apps.api.views.base import OLDEST, ApiView, actor_of, shown
 from apps.requests.selectors import approvals_of, clocks_of, events_of, feed_for, get_request_for, tasks_of
 from apps.requests.selectors.comments import comments_of
+from apps.requests.selectors.rounds import round_parts
 from apps.requests.selectors.runs import get_request_of_run
 from apps.requests.services.comments import add_comment
 from apps.requests.services.work import send_message
@@ -66,6 +68,7 @@ class RequestApprovalsView(ApiView):
     def get(self, http: HttpRequest, number: str) -> Response:
         read_query(http)
         rows = approvals_of(get_request_for(actor_of(http), number)).select_related("stream__request")
+        rows = rows.prefetch_related(None).prefetch_related(*round_parts())
         return self.paged(http, rows, OLDEST, ApprovalSerializer)
 
 

@@ -1,25 +1,21 @@
-"""Tasks and approvals: what waits for me, and dealing with it."""
+"""Tasks: what waits for me, and dealing with it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from django.db.models import prefetch_related_objects
 from rest_framework.request import Request as HttpRequest
 from rest_framework.response import Response
 
-from apps.accounts.models import User
 from apps.api.bodies import read_body, shape, text
 from apps.api.idempotency import one_effect
 from apps.api.preconditions import check_revision
 from apps.api.query import read_query
 from apps.api.schema import lists, reads, writes
-from apps.api.serializers.work import ApprovalSerializer, TaskSerializer, approval_parts
+from apps.api.serializers.work import TaskSerializer
 from apps.api.views.base import NEWEST, ApiView, actor_of, shown
-from apps.approvals.enums import Verdict
-from apps.requests.selectors import approval_for, get_task_for, tasks_for, waiting_approvals
-from apps.requests.services.decisions import record_decision
+from apps.requests.selectors import get_task_for, tasks_for
 from apps.requests.services.work import claim_task, complete_task, release_task
 from apps.workflows.models import Task
 
@@ -30,9 +26,6 @@ COMPLETION = shape(
         "data": {"type": "object", "description": "The values of the form the task asks for"},
         "comment": text(maxLength=10_000),
     }
-)
-DECISION = shape(
-    {"decision": text(enum=Verdict.values), "comment": text("Why", maxLength=10_000)}, required=("decision",)
 )
 
 
@@ -82,35 +75,3 @@ class CompleteView(TaskMoveView):
     @one_effect
     def post(self, http: HttpRequest, task_id: int) -> Response:
         return self.move(http, task_id, complete_task, **read_body(http.data, COMPLETION))
-
-
-class ApprovalsView(ApiView):
-    @lists("Approvals that wait for my answer", ApprovalSerializer)
-    def get(self, http: HttpRequest) -> Response:
-        read_query(http)
-        seats = waiting_approvals(actor_of(http)).prefetch_related(approval_parts("level__approval__"))
-        return self.paged(http, seats, NEWEST, ApprovalSerializer, of=lambda seat: seat.level.approval)
-
-
-class ApprovalView(ApiView):
-    @reads("An approval with levels, seats and decisions", ApprovalSerializer)
-    def get(self, http: HttpRequest, approval_id: int) -> Response:
-        read_query(http, paged=False)
-        return _approval(actor_of(http), approval_id)
-
-
-class DecideView(ApiView):
-    @writes("Give my answer", ApprovalSerializer, body=DECISION, conditional=True)
-    @one_effect
-    def post(self, http: HttpRequest, approval_id: int) -> Response:
-        body, actor = read_body(http.data, DECISION), actor_of(http)
-        approval = approval_for(actor, approval_id)
-        check_revision(http, approval.stream.request)
-        record_decision(approval, verdict=body["decision"], comment=body.get("comment", ""), actor=actor)
-        return _approval(actor, approval_id)
-
-
-def _approval(actor: User, approval_id: int) -> Response:
-    approval = approval_for(actor, approval_id)
-    prefetch_related_objects([approval], approval_parts())
-    return Response(shown(ApprovalSerializer, approval))

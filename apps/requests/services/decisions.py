@@ -29,6 +29,7 @@ def record_decision(
     verdict: Any,
     comment: Any = "",
     password: Any = None,
+    signature: approvals.Signature | None = None,
     seat: int | None = None,
     actor: User,
     at: datetime | None = None,
@@ -36,13 +37,14 @@ def record_decision(
     """Records the actor's answer on their seat; the level, the round and the run follow in the same transaction.
 
     `approval` was found through a selector; what counts is read again under the lock. `password` is needed where the
-    level wants a signed answer; how often it may be tried is for the face to limit. `seat` is the id of the seat that
-    was shown: with it no other one of the actor's is answered, so that a form or a link that is sent twice never
-    decides the next level as well. Raises InvalidInput for an unknown verdict, an unfit comment or a wrong password,
-    NotPermitted for somebody who was not asked or may not answer, AlreadyDecided when the seat has its answer or the
-    round has ended; then nothing changed. Two people at the same instant get one outcome.
+    level wants a signed answer; how often it may be tried is for the face to limit. A `signature` stands for a
+    password that the face has checked (`signed`). `seat` is the id of the seat that was shown: with it no other one of
+    the actor's is answered, so that a form or a link that is sent twice never decides the next level as well. Raises
+    InvalidInput for an unknown verdict, an unfit comment or a wrong password, NotPermitted for somebody who was not
+    asked or may not answer, AlreadyDecided when the seat has its answer or the round has ended; then nothing changed.
+    Two people at the same instant get one outcome.
     """
-    signature = signed(actor, password)
+    signature = signature or signed(actor, password)
     request, seats = _lock(approval)
     write = Write(request=request, actor=actor, at=at or clock.now())
     decided = decide(
