@@ -146,7 +146,7 @@ class _Check:
             self._problem(f"{place}.then", who, "then", 'return contradicts "return": "never" of the policy')
         if then == "escalate":
             self._approvers(f"{place}.to", who, "to", value.get("to"))
-        elif "to" in value:
+        elif "to" in value and then in THEN:
             self._problem(f"{place}.to", who, "to", 'only has a meaning with "then": "escalate"')
         reminders = value.get("remind_at", [])
         if not isinstance(reminders, list | tuple) or len(reminders) > 20:
@@ -154,6 +154,8 @@ class _Check:
             return
         for number, percent in enumerate(reminders):
             self._number(f"{place}.remind_at.{number}", who, "remind_at", percent, 1, 99)
+            if percent in reminders[:number]:
+                self._problem(f"{place}.remind_at.{number}", who, "remind_at", f"{percent} is there twice")
         if "calendar" in value:
             self._text(f"{place}.calendar", who, "calendar", value["calendar"], longest=80)
 
@@ -219,9 +221,11 @@ class _Check:
         """A number of votes that the people named one by one can never give."""
         if not isinstance(rule, Mapping) or rule.get("kind") != "quorum" or not isinstance(approvers, list | tuple):
             return
-        n, seats = rule.get("n"), {one.get("person") for one in approvers if isinstance(one, Mapping)}
-        if None not in seats and len(seats) == len(approvers) and isinstance(n, int) and n > len(seats):
-            self._problem(f"{place}.n", who, f"{key}.n", f"is {n}, more than the {len(seats)} who are asked")
+        n, people = rule.get("n"), [one.get("person") for one in approvers if isinstance(one, Mapping)]
+        names = {person for person in people if isinstance(person, str)}
+        all_named = len(people) == len(approvers) and all(isinstance(person, str) for person in people)
+        if names and all_named and isinstance(n, int) and n > len(names):
+            self._problem(f"{place}.n", who, f"{key}.n", f"is {n}, more than the {len(names)} who are asked")
 
     # ------------------------------------------------------------------------ people
 

@@ -240,7 +240,7 @@ def test_every_state_of_six_seats_even_after_the_end_is_counted_alike(level: Lev
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("level", EVERY_KIND, ids=name_of)
+@pytest.mark.parametrize("level", [level for level in EVERY_KIND if not level.chair], ids=name_of)
 def test_every_order_of_five_seats_ends_alike_and_at_the_same_vote(level: LevelRule) -> None:
     assert try_all_orders(level, seated(5)) >= 1
 
