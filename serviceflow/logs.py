@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import logging.config
+import re
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+
+ANSWER_LINK = re.compile(r"(/answer/)[^\s\"']+")
+
+
+def mask_links(_logger: Any, _name: str, said: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Whoever has the address of an answer link can answer: no line shows it."""
+    for key, value in said.items():
+        if isinstance(value, str) and "/answer/" in value:
+            said[key] = ANSWER_LINK.sub(r"\1***", value)
+    return said
+
 
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
+    mask_links,
 ]
 
 

@@ -41,6 +41,11 @@ def wait_before_password(request: HttpRequest, person: User) -> int:
     return wait_before_login(request, person.username)
 
 
+def wait_before_link(request: HttpRequest) -> int:
+    """Counts a visit to an e-mail's link on the address; the seconds to wait if it is one too many, else 0."""
+    return _wait(request, "answer-link", client_address(request), settings.LINK_RATE_PER_ADDRESS)
+
+
 def _wait(request: HttpRequest, group: str, value: str, rate: str) -> int:
     try:
         usage: dict[str, Any] | None = get_usage(

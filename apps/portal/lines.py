@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from apps.approvals.enums import ApprovalStatus, Verdict
+from apps.approvals.enums import ApprovalEvent, ApprovalStatus, Verdict
 from apps.approvals.models import Approval, Decision, Seat
 from apps.portal.phrases import because, time_left
+from apps.portal.rounds import RoundBox, name_of_seat, sitting, words_of
+from apps.requests.selectors import HistoryLine
+from apps.requests.selectors.rounds import LevelOfRound
 from apps.sla.enums import ClockStatus
 from apps.sla.models import SlaClock
 
@@ -29,19 +32,25 @@ class ClockLine:
 
 @dataclass(frozen=True, kw_only=True)
 class SeatLine:
-    """A person who was asked, why, and what they said."""
+    """A person who was asked, why, and what they said; a signed answer with what it means and the printed name."""
 
     who: str
     why: str
     answer: str
     tone: str
-    at: datetime | None
-    note: str
+    at: datetime | None = None
+    note: str = ""
+    meaning: str = ""
+    signed_as: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LevelLine:
+    """A level: its rule in words, when it is due, and who was asked."""
+
     name: str
+    rule: str
+    due_at: datetime | None
     skipped: str
     open: bool
     seats: list[SeatLine]
@@ -49,12 +58,14 @@ class LevelLine:
 
 @dataclass(frozen=True, kw_only=True)
 class ApprovalLine:
-    """A round of asking with its levels."""
+    """A round of asking with its levels; what the reader may change, and who ended it over everybody's heads."""
 
     approval: Approval
     state: str
     tone: str
     levels: list[LevelLine]
+    box: RoundBox | None
+    overridden: HistoryLine | None
 
 
 def clock_line(one: SlaClock, moment: datetime) -> ClockLine:
@@ -91,31 +102,53 @@ APPROVAL_TONES: Mapping[str, str] = {
 VERDICT_TONES: Mapping[str, str] = {Verdict.APPROVE: "good", Verdict.REJECT: "bad"}
 
 
-def approval_line(one: Approval) -> ApprovalLine:
-    pending = one.status == ApprovalStatus.PENDING
-    levels = [
-        LevelLine(
-            name=level.name,
-            skipped=level.skipped,
-            open=pending and level.index == one.level,
-            seats=[_seat_line(seat, waiting=pending and level.index == one.level) for seat in level.seats.all()],
-        )
-        for level in sorted(one.levels.all(), key=lambda level: level.index)
-    ]
-    tone = APPROVAL_TONES.get(one.status, "quiet")
-    return ApprovalLine(approval=one, state=ApprovalStatus(one.status).label, tone=tone, levels=levels)
+def approval_line(
+    one: Approval, levels: Sequence[LevelOfRound], box: RoundBox | None, history: Sequence[HistoryLine]
+) -> ApprovalLine:
+    """A round in words. `history` is the request's, which tells of an override."""
+    overridden = next(
+        (line for line in history if line.type == ApprovalEvent.OVERRIDDEN and line.about == one.pk), None
+    )
+    tone = "warn" if overridden else APPROVAL_TONES.get(one.status, "quiet")
+    return ApprovalLine(
+        approval=one,
+        state=ApprovalStatus(one.status).label,
+        tone=tone,
+        levels=[_level_line(level) for level in levels],
+        box=box,
+        overridden=overridden,
+    )
+
+
+def _level_line(one: LevelOfRound) -> LevelLine:
+    return LevelLine(
+        name=one.row.name,
+        rule="" if one.row.skipped else words_of(one),
+        due_at=one.due_at,
+        skipped=one.row.skipped,
+        open=one.is_open,
+        seats=[_seat_line(seat, waiting=one.is_open) for seat in sitting(one)],
+    )
 
 
 def _seat_line(seat: Seat, *, waiting: bool) -> SeatLine:
     decision = decision_of(seat)
-    who, why = str(seat.user), because(seat.because)
+    who, why = name_of_seat(seat), because(seat.because)
     if decision is None:
-        answer = "is asked" if waiting else "was not needed"
-        return SeatLine(who=who, why=why, answer=answer, tone="info" if waiting else "quiet", at=None, note="")
-    note = decision.note.text if decision.note else ""
+        return SeatLine(
+            who=who, why=why, answer="is asked" if waiting else "was not needed", tone="info" if waiting else "quiet"
+        )
     verdict = Verdict(decision.verdict)
-    tone = VERDICT_TONES.get(verdict, "quiet")
-    return SeatLine(who=who, why=why, answer=str(verdict.label), tone=tone, at=decision.at, note=note)
+    return SeatLine(
+        who=who,
+        why=why,
+        answer=str(verdict.label) + (", said earlier" if decision.counted_id else ""),
+        tone=VERDICT_TONES.get(verdict, "quiet"),
+        at=decision.at,
+        note=decision.note.text if decision.note else "",
+        meaning=decision.meaning,
+        signed_as=decision.signed_as,
+    )
 
 
 def decision_of(seat: Seat) -> Decision | None:

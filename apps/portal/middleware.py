@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from collections.abc import Callable
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+
+from apps.accounts.models import User
+from apps.accounts.zones import zone_of
 
 OWN_PREFIXES = ("/admin/", "/api/", "/healthz", "/readyz", "/metrics")
 
@@ -25,9 +28,5 @@ class ReaderTimeZone:
             return self.get_response(request)
 
 
-def _zone_of(request: HttpRequest) -> zoneinfo.ZoneInfo | None:
-    name = getattr(request.user, "time_zone", "")
-    try:
-        return zoneinfo.ZoneInfo(name) if name else None
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
-        return None
+def _zone_of(request: HttpRequest) -> ZoneInfo | None:
+    return zone_of(request.user) if isinstance(request.user, User) else None

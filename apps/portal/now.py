@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from apps.approvals.enums import ApprovalStatus
-from apps.approvals.models import Approval, Seat
-from apps.approvals.selectors import policy_of
-from apps.portal.lines import decision_of
+from apps.approvals.models import Approval
 from apps.portal.phrases import because, listed
-from apps.requests.models import Request
+from apps.portal.rounds import name_of_seat, words_of
 from apps.requests.selectors.progress import OpenRun
+from apps.requests.selectors.rounds import LevelOfRound
 from apps.workflows.engine.definition import Step
 from apps.workflows.engine.marking import Instance, InstanceStatus, KeyState, Visit
 from apps.workflows.enums import TaskStatus
 from apps.workflows.models import Task
-from apps.workflows.selectors import definition_of
 
 MOST_INSTANCES = 20
 LONGEST_LABEL = 60
@@ -44,11 +41,10 @@ class NowLine:
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
-    """Everything open of a request: its runs, and by run and visit its work items and due times."""
+    """Everything open of a request: its runs, the open levels of its approvals, tasks, due times by run and visit."""
 
-    request: Request
     runs: Sequence[OpenRun]
-    approvals: Sequence[Approval]
+    opened: Sequence[LevelOfRound]
     tasks: Sequence[Task]
     due: Mapping[Key, datetime]
 
@@ -92,17 +88,13 @@ class Waiting:
             return [NowLine(text=said_of(step, ""), parts=self._children(key, index))]
         if step.kind in ("wait", "action"):
             return [_by_itself(step, self.due.get(key))]
-        asked = [_asked(seats, approval, self.request) for approval, seats in self._asked_at(key, index)]
-        work = [_work(task) for task in self.tasks if _is_open(task) and _is_at(task, key, index)]
-        return [NowLine(text=text) for text in [*asked, *work]]
+        asked = [_asked(level) for level in self.opened if _is_at(level.row.approval, key, index)]
+        work = [NowLine(text=_work(task)) for task in self.tasks if _is_open(task) and _is_at(task, key, index)]
+        return [*asked, *work]
 
     def _children(self, key: Key, index: int | None) -> list[NowLine]:
         mine = [one for one in self.runs if (one.run.parent_id, one.run.parent_visit) == key]
         return [line for one in mine if one.run.parent_instance == index for line in self._of_run(one)]
-
-    def _asked_at(self, key: Key, index: int | None) -> list[tuple[Approval, list[Seat]]]:
-        mine = [approval for approval in self.approvals if _is_at(approval, key, index)]
-        return [(approval, open_level(approval)) for approval in mine if approval.status == ApprovalStatus.PENDING]
 
 
 def name_of(step: Step) -> str:
@@ -121,14 +113,6 @@ def instance_label(index: int, item: Any) -> str:
     return f"{index + 1} ({item})" if short and str(item).strip() else str(index + 1)
 
 
-def open_level(approval: Approval) -> list[Seat]:
-    """The seats whose answer is waited for."""
-    if approval.status != ApprovalStatus.PENDING:
-        return []
-    levels = [level for level in approval.levels.all() if level.index == approval.level]
-    return [seat for level in levels for seat in level.seats.all() if decision_of(seat) is None]
-
-
 def _is_open(task: Task) -> bool:
     return task.status in (TaskStatus.OPEN, TaskStatus.CLAIMED)
 
@@ -143,20 +127,18 @@ def _done(visit: Visit) -> str:
     return f"{done}; the rest is not waited for any more" if visit.left else done
 
 
-def _asked(seats: Iterable[Seat], approval: Approval, request: Request) -> str:
-    people = [f"{seat.user} ({why})" if (why := because(seat.because)) else str(seat.user) for seat in seats]
-    if not people:
-        return f"{approval.name}: nobody can answer, an operator was called."
-    word = "or" if _one_is_enough(approval, request) else "and"
-    return f"{approval.name}: waits for {listed(people, word)} to approve."
-
-
-def _one_is_enough(approval: Approval, request: Request) -> bool:
-    """Whether the open level asks for one answer (`any`), so that its people stand beside each other."""
-    settings = definition_of(approval.visit.run.version_id).step(approval.step).settings
-    if "policy_ref" in settings:
-        return policy_of(request.pins["policies"][settings["policy_ref"]]).levels[approval.level].rule.kind == "any"
-    return bool(settings["policy"]["levels"][approval.level]["rule"]["kind"] == "any")
+def _asked(one: LevelOfRound) -> NowLine:
+    """Whom a level waits for. Where one answer is enough its people stand beside each other."""
+    name, seats = one.row.approval.name, one.missing
+    if not seats:
+        return NowLine(text=f"{name}: nobody can answer, an operator was called.")
+    people = [
+        f"{name_of_seat(seat)} ({why})" if (why := because(seat.because)) else name_of_seat(seat) for seat in seats
+    ]
+    kind = "any" if any(seat.decides for seat in seats) else one.level.rule.kind
+    rule = "" if kind in ("any", "all") else f" ({words_of(one)})"
+    said = f"{name}: waits for {listed(people, 'or' if kind == 'any' else 'and')} to approve{rule}"
+    return NowLine(text=f"{said}, due" if one.due_at else f"{said}.", due_at=one.due_at)
 
 
 def _work(task: Task) -> str:

@@ -62,7 +62,15 @@ def because(rule: Mapping[str, Any]) -> str:
         return f"role {rule['role']}"
     if "team" in rule:
         return f"team {rule['team']}"
-    return "named by the workflow" if "person" in rule else ""
+    words = {
+        "person": "named by the workflow",
+        "manager_of_team": "lead of team {}",
+        "field": "named in the form",
+        "owner_of": "owner of {}",
+        "added_by": "added",
+        "reassigned_from": "took a seat over",
+    }
+    return next((said.format(rule[kind]) for kind, said in words.items() if kind in rule), "")
 
 
 def listed(parts: Sequence[str], word: str) -> str:

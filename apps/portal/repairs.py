@@ -134,7 +134,7 @@ def _incident_box(incident: Incident, runs: Sequence[OpenRun], approvals: dict[s
 
 def _place(incident: Incident, runs: Sequence[OpenRun], approvals: dict[str, Approval]) -> tuple[OpenRun | None, str]:
     """The open run an incident is in, None if there is none; and the id of its step, "" if it is at none."""
-    if incident.kind in OF_APPROVALS:
+    if incident.kind in OF_APPROVALS and incident.key.startswith("approval:"):
         approval = approvals.get(incident.key.split(":")[1])
         pk, step = (approval.visit.run_id, approval.step) if approval else (0, "")
         return next((one for one in runs if one.run.pk == pk), None), step

@@ -8,15 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from apps.accounts.models import User
-from apps.approvals.enums import ApprovalStatus
-from apps.approvals.models import Approval
 from apps.core import clock
 from apps.outbox.selectors import feed_position
 from apps.portal.forms import Entry, entries_as_sent, task_entries
 from apps.portal.lines import ApprovalLine, ClockLine, approval_line, clock_line
-from apps.portal.now import NowLine, Waiting, instance_label, open_level
+from apps.portal.now import NowLine, Waiting, instance_label
 from apps.portal.phrases import STATUS_HINTS, day, listed
 from apps.portal.repairs import IncidentBox, InstancesBox, incident_boxes, instances_boxes
+from apps.portal.rounds import DecisionBox, decision_boxes, round_boxes
 from apps.requests import policies
 from apps.requests.enums import ENDED_STATES, RequestStatus
 from apps.requests.facts import current_form, form_of
@@ -34,6 +33,7 @@ from apps.requests.selectors import (
 )
 from apps.requests.selectors.people import names_of
 from apps.requests.selectors.progress import due_times, form_asked_by, open_runs, visits_of
+from apps.requests.selectors.rounds import levels_of
 from apps.sla.enums import ClockStatus
 from apps.workflows.engine.definition import Definition, Outcome
 from apps.workflows.enums import TaskStatus
@@ -68,19 +68,6 @@ class StageLine:
 
     name: str
     state: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class DecisionBox:
-    """The reader was asked: what they may answer."""
-
-    approval: Approval
-    level: str
-    may_return: bool
-
-    @property
-    def form(self) -> str:
-        return f"approval-{self.approval.pk}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,23 +128,27 @@ def page_of(request: Request, *, reader: User, attempt: Attempt = NOTHING_SENT) 
     visits = visits_of(request)
     approvals, tasks = list(approvals_of(request)), list(tasks_of(request))
     moment = clock.now()
+    history = history_of(request, reader=reader)
+    levels = {one.pk: levels_of(one) for one in approvals}
+    opened = [one for rows in levels.values() for one in rows if one.is_open]
+    changes = round_boxes(opened, request, reader)
     works = policies.may(reader, Act.READ_INTERNALLY, request)
     runs = open_runs(request)
-    waiting = Waiting(request=request, runs=runs, approvals=approvals, tasks=tasks, due=due_times(runs))
+    waiting = Waiting(runs=runs, opened=opened, tasks=tasks, due=due_times(runs))
     return RequestPage(
         request=request,
         after=after,
         hint=STATUS_HINTS.get(request.status, ""),
         now=waiting.lines(),
         stages=_stages(request, visits),
-        rows=_rows(request),
+        rows=rows_of(request),
         clocks=[clock_line(one, moment) for one in clocks_of(request) if one.status != ClockStatus.VOID],
-        approvals=[approval_line(one) for one in approvals],
-        decisions=_decisions(approvals, reader),
+        approvals=[approval_line(one, levels[one.pk], changes.get(one.pk), history) for one in approvals],
+        decisions=decision_boxes(opened, reader),
         tasks=[box for one in tasks if (box := _task_box(one, reader, attempt))],
         incidents=incident_boxes(incidents_of(request), runs, approvals) if works else [],
         instances=instances_boxes(runs) if policies.may(reader, Act.SIGNAL, request) else [],
-        history=history_of(request, reader=reader),
+        history=history,
         may=_allowed(request, reader, moment),
     )
 
@@ -181,7 +172,7 @@ def _allowed(request: Request, reader: User, moment: datetime) -> dict[str, bool
     return {act.name.lower(): yes and policies.may(reader, act, request) for act, yes in possible.items()}
 
 
-def _rows(request: Request) -> list[tuple[str, str]]:
+def rows_of(request: Request) -> list[tuple[str, str]]:
     """The form's values, then those of the tasks' forms; what the workflow filled in itself comes last, by its name."""
     fields: dict[str, Field] = {}
     for one in (one for form in _forms_of(request) for one in form.fields):
@@ -239,22 +230,6 @@ def _stage_state(stage: str, definition: Definition, request: Request, visited: 
     if request.outcome == "completed":
         return "done"
     return "done" if stage in visited else "later"
-
-
-def _decisions(approvals: list[Approval], reader: User) -> list[DecisionBox]:
-    """A box for every open seat of the reader."""
-    boxes = []
-    for one in approvals:
-        if any(seat.user_id == reader.pk for seat in open_level(one)):
-            level = next(level for level in one.levels.all() if level.index == one.level)
-            boxes.append(DecisionBox(approval=one, level=level.name, may_return=_may_return(one)))
-    return boxes
-
-
-def _may_return(one: Approval) -> bool:
-    """Whether the workflow has a way back from this approval."""
-    arrows = definition_of(one.visit.run.version_id).arrows_from(one.step)
-    return any(arrow.outcome == ApprovalStatus.RETURNED for arrow in arrows)
 
 
 def _task_box(task: Task, reader: User, attempt: Attempt) -> TaskBox | None:

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from django.urls import path, register_converter
+from django.urls import path, re_path, register_converter
 
-from apps.portal.views import access, catalog, home, inbox, moves, notifications, operations, people, process, requests
+from apps.portal.views import (
+    access,
+    answer,
+    catalog,
+    home,
+    inbox,
+    moves,
+    notifications,
+    operations,
+    people,
+    process,
+    requests,
+    rounds,
+)
 
 app_name = "portal"
 
@@ -65,7 +78,14 @@ urlpatterns = [
     path("tasks/<row:pk>/claim/", moves.claim, name="claim"),
     path("tasks/<row:pk>/release/", moves.release, name="release"),
     path("tasks/<row:pk>/complete/", moves.complete, name="complete"),
-    path("approvals/<row:pk>/decide/", moves.decide, name="decide"),
+    path("inbox/decide/", inbox.decide, name="decide_several"),
+    path("approvals/<row:pk>/decide/", rounds.decide, name="decide"),
+    path("approvals/<row:pk>/take-back/", rounds.take_back, name="take_back"),
+    path("approvals/<row:pk>/close-vote/", rounds.close, name="close_vote"),
+    path("approvals/<row:pk>/add-approver/", rounds.add, name="add_approver"),
+    path("approvals/<row:pk>/reassign/", rounds.give, name="reassign"),
+    path("approvals/<row:pk>/override/", rounds.override, name="override"),
+    re_path(r"^answer/(?P<token>[\s\S]*?)/?$", answer.by_link),
     path("notifications/", notifications.show, name="notifications"),
     path("notifications/read/", notifications.mark, name="mark_read"),
 ]

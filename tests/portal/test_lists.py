@@ -18,7 +18,7 @@ def tell(world: World, request: Request) -> None:
     [
         ("rita", "/", 12),
         ("rita", "/requests/", 8),
-        ("mia", "/inbox/", 10),
+        ("mia", "/inbox/", 14),
         ("ivo", "/inbox/", 10),
         ("rita", "/notifications/", 8),
     ],

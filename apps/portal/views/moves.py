@@ -10,7 +10,6 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from apps.approvals.enums import Verdict
 from apps.core.errors import Conflict, InvalidInput, Misconfigured
 from apps.portal.forms import entered
 from apps.portal.once import once
@@ -18,19 +17,13 @@ from apps.portal.pages import page, reader_of
 from apps.portal.request_page import Attempt
 from apps.portal.views.requests import request_page
 from apps.requests.models import Request
-from apps.requests.selectors import approval_for, get_request_for, get_task_for
+from apps.requests.selectors import get_request_for, get_task_for
 from apps.requests.selectors.progress import form_asked_by
 from apps.requests.services import lifecycle
 from apps.requests.services.comments import add_comment
-from apps.requests.services.decisions import record_decision
 from apps.requests.services.work import claim_task, complete_task, release_task
 from apps.workflows.models import Task
 
-SAID = {
-    Verdict.APPROVE: "You approved this.",
-    Verdict.REJECT: "You rejected this.",
-    Verdict.RETURN: "You sent this back to the requester.",
-}
 STANDS = "What you see below is how it stands now."
 
 
@@ -55,7 +48,7 @@ def move(request: HttpRequest, number: str, act: Callable[[], object], *, form: 
 
 
 def _attempt(request: HttpRequest, form: str, refusal: InvalidInput | None = None) -> Attempt:
-    values = {name: value for name, value in request.POST.items() if isinstance(value, str)}
+    values = {name: value for name, value in request.POST.items() if isinstance(value, str) and name != "password"}
     return Attempt(form=form, values=values, errors=refusal.errors if refusal else {})
 
 
@@ -135,7 +128,7 @@ def comment(request: HttpRequest, number: str) -> HttpResponse:
     return move(request, number, lambda: once(request, token, write), form="comment", done=done)
 
 
-# tasks and approvals
+# tasks
 
 
 def _task_move(
@@ -178,18 +171,3 @@ def _data(request: HttpRequest, task: Task) -> dict[str, Any] | None:
     """The values of the form that the task asks for; None if it asks for none."""
     form = form_asked_by(task)
     return entered(form, request.POST.dict()) if form else None
-
-
-@page
-def decide(request: HttpRequest, pk: int) -> HttpResponse:
-    """The reader's answer on their seat."""
-    reader = reader_of(request)
-    approval = approval_for(reader, pk)
-    verdict, text = request.POST.get("decision", ""), _comment(request)
-    return move(
-        request,
-        approval.stream.request.number,
-        lambda: record_decision(approval, verdict=verdict, comment=text, actor=reader),
-        form=f"approval-{pk}",
-        done=SAID.get(verdict, "Your answer is recorded."),  # type: ignore[call-overload]
-    )

@@ -34,7 +34,7 @@ def _once(request: HttpRequest, number: str, act: Callable[[], object], *, form:
     return move(request, number, lambda: once(request, token, work), form=form, done=done)
 
 
-def _number(request: HttpRequest, name: str) -> int:
+def number_sent(request: HttpRequest, name: str) -> int:
     """The number that a page's own form sends; 0, which nothing has, for anything else."""
     text = request.POST.get(name, "")
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= LONGEST_ID else 0
@@ -60,10 +60,10 @@ def retry(request: HttpRequest, number: str, pk: int) -> HttpResponse:
 @page
 def skip(request: HttpRequest, number: str, run: int) -> HttpResponse:
     """Lets a step in incident go on as if it had ended."""
-    visit, instance = _number(request, "visit"), request.POST.get("instance", "")
+    visit, instance = number_sent(request, "visit"), request.POST.get("instance", "")
     given = {
         "visit": visit,
-        "instance": _number(request, "instance") if instance else None,
+        "instance": number_sent(request, "instance") if instance else None,
         "outcome": request.POST.get("outcome") or None,
     }
     done = "The step was skipped."
@@ -73,7 +73,7 @@ def skip(request: HttpRequest, number: str, run: int) -> HttpResponse:
 @page
 def move_on(request: HttpRequest, number: str, run: int) -> HttpResponse:
     """Takes a token to another step."""
-    given = {"token": _number(request, "token"), "to": request.POST.get("to", "")}
+    given = {"token": number_sent(request, "token"), "to": request.POST.get("to", "")}
     form, done = f"move-{run}-{given['token']}", "It was moved."
     return _repair(request, number, run, operations.move_token, given, form=form, done=done)
 
@@ -81,7 +81,7 @@ def move_on(request: HttpRequest, number: str, run: int) -> HttpResponse:
 @page
 def withdraw(request: HttpRequest, number: str, run: int) -> HttpResponse:
     """Takes one open step back."""
-    given = {"visit": _number(request, "visit")}
+    given = {"visit": number_sent(request, "visit")}
     form, done = f"withdraw-{run}-{given['visit']}", "The step was taken back."
     return _repair(request, number, run, operations.cancel_visit, given, form=form, done=done)
 
@@ -135,7 +135,7 @@ def finish(request: HttpRequest, number: str, run: int) -> HttpResponse:
 def _of_instances(
     request: HttpRequest, number: str, run: int, service: Callable[..., Request], *, done: str
 ) -> HttpResponse:
-    reader, visit = reader_of(request), _number(request, "visit")
+    reader, visit = reader_of(request), number_sent(request, "visit")
     found = get_request_for(reader, number)
     return _once(
         request,

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, prefetch_related_objects
 
 from apps.approvals.enums import ApprovalEvent, ApprovalStatus
 from apps.approvals.models import Approval, ApprovalLevel, Seat
@@ -51,6 +51,13 @@ def round_parts(prefix: str = "") -> tuple[Prefetch[str], ...]:
         Prefetch(f"{prefix}stream__timers", queryset=timers, to_attr="approval_timers"),
         Prefetch(f"{prefix}stream__events", queryset=Event.objects.filter(type=ApprovalEvent.ASKED), to_attr="askings"),
     )
+
+
+def with_round_parts(approval: Approval) -> Approval:
+    """The approval with what `levels_of` reads, once."""
+    if not hasattr(approval.stream, "approval_timers"):
+        prefetch_related_objects([approval], *round_parts())
+    return approval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +111,7 @@ def _level(approval: Approval, row: ApprovalLevel, policy: Policy) -> LevelOfRou
 
 def _missing(level: Level, seats: tuple[Seat, ...]) -> tuple[Seat, ...]:
     kept = [seat for seat in seats if seat.left_at is None]
-    wanted = set(tally(level, places_of(kept), votes_of(kept)).missing)
+    wanted = set(tally(level, places_of(kept), votes_of(kept), waits=True).missing)
     return tuple(seat for seat in kept if seat.pk in wanted)
 
 
