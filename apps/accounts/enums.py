@@ -2,12 +2,23 @@
 
 from enum import StrEnum
 
+from django.db import models
+
 
 class Role(StrEnum):
     """Names of `auth.Group`s that permissions refer to. A site may add any others and use them in its workflows."""
 
     ADMINISTRATOR = "administrator"
     AUDITOR = "auditor"
+
+
+class DelegationState(models.TextChoices):
+    """Where an absence stands."""
+
+    COMING = "coming", "begins later"
+    CURRENT = "current", "in force"
+    OVER = "over", "over"
+    ENDED = "ended", "ended before its time"
 
 
 class PersonEvent(StrEnum):

@@ -87,12 +87,22 @@ def people_of_principals(principals: Iterable[str]) -> list[User]:
     return list(User.objects.filter(Q(pk__in=users) | Q(groups__in=groups), is_active=True).distinct().order_by("id"))
 
 
+def all_delegations() -> QuerySet[Delegation]:
+    """Everybody's absences, newest first, with their people."""
+    return Delegation.objects.select_related("deputy", "principal").order_by("-id")
+
+
 def delegations_of(person: User) -> QuerySet[Delegation]:
-    """The absences of a person, newest first, with their deputies."""
-    return Delegation.objects.filter(principal=person).select_related("deputy", "principal").order_by("-id")
+    """The absences of a person, newest first, with their people."""
+    return all_delegations().filter(principal=person)
+
+
+def all_deputyships_of(person: User) -> QuerySet[Delegation]:
+    """The absences in which a person is the deputy, newest first, with their people."""
+    return all_delegations().filter(deputy=person)
 
 
 def deputyships_of(person: User, *, at: datetime) -> QuerySet[Delegation]:
     """Where a person is somebody's deputy, now or soon: what is not over, by its start."""
-    rows = Delegation.objects.filter(deputy=person, ended_at=None, ends_at__gt=at, principal__is_active=True)
-    return rows.select_related("principal", "deputy").order_by("starts_at", "id")
+    open_ones = all_deputyships_of(person).filter(ended_at=None, ends_at__gt=at, principal__is_active=True)
+    return open_ones.order_by("starts_at", "id")

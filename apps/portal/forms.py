@@ -183,12 +183,12 @@ def _value(one: Field, sent: Mapping[str, str]) -> Any:
         return _number(text)
     if one.kind == "money" and isinstance(one, MoneyField):
         currency = sent.get(f"data.{one.name}.currency", one.currencies[0])
-        return {"amount": _decimal_point(text), "currency": currency} if text.strip() else None
+        return {"amount": decimal_point(text), "currency": currency} if text.strip() else None
     return text.strip() if one.kind == "person" else text
 
 
 def _number(text: str) -> int | float | str:
-    plain = _decimal_point(text)
+    plain = decimal_point(text)
     for kind in (int, float):
         try:
             return kind(plain)
@@ -197,7 +197,7 @@ def _number(text: str) -> int | float | str:
     return text
 
 
-def _decimal_point(text: str) -> str:
+def decimal_point(text: str) -> str:
     """`1 250,50`, `1.250,50` and `1,250.50` as `1250.50`. What could be read in two ways (`1,250`) stays as it is."""
     plain = "".join(text.split())
     if AMBIGUOUS.fullmatch(plain):

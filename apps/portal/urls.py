@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path, register_converter
 
 from apps.portal.views import (
+    absence,
     access,
     answer,
     catalog,
@@ -54,6 +55,9 @@ urlpatterns = [
     path("logout/", access.log_out, name="logout"),
     path("catalog/", catalog.show, name="catalog"),
     path("catalog/<slug:slug>/", catalog.item, name="item"),
+    path("absence/", absence.show, name="absence"),
+    path("absence/preview/", absence.preview, name="absence_preview"),
+    path("absence/<row:pk>/end/", absence.end, name="absence_end"),
     path("people/", people.suggest, name="people"),
     path("process/", process.show, name="process"),
     path("requests/", requests.show_all, name="requests"),

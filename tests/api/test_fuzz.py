@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,6 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode
 
+from apps.accounts.delegations import Terms, create_delegation
+from apps.core import clock
 from apps.outbox.models import Incident
 from apps.workflows.services.drafting import save_draft
 from tests.api.conftest import API, Client, World
@@ -54,6 +57,7 @@ def _known_parameters(world: World) -> dict[str, Any]:
     request = world.ask(item="parcel")
     make_item("stuck", workflow=make_workflow(choice_document("request.data.nothing > 1")))
     world.ask(item="stuck")
+    delegation = create_delegation(world.ivo, Terms(deputy=world.mia, ends_at=clock.now() + timedelta(days=1)))
     (task,) = world.client("ivo").api("get", "/tasks/").json()["results"]
     return {
         "number": request.number,
@@ -64,6 +68,7 @@ def _known_parameters(world: World) -> dict[str, Any]:
         "incident_id": Incident.objects.get().pk,
         "key": "parcel",
         "n": 1,
+        "delegation_id": delegation.pk,
     }
 
 

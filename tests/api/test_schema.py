@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from apps.core import clock
 from apps.outbox.relay import run_relay
 from tests.api.conftest import DATA, Client, World
 from tests.api.openapi import document, operations
@@ -17,6 +20,7 @@ def test_every_operation_answers_as_the_document_says(world: World) -> None:
     _draft_and_cancel(world)
     _message(world)
     _operations(world)
+    _absences(world)
     _what_i_was_told(world)
     _workflows()
     assert operations() - Client.answered == set()
@@ -98,6 +102,18 @@ def _incident(world: World, admin: Client) -> None:
         else:
             skip = {"visit": token["visits"][0]["id"], "reason": "Because"}
             admin.api("post", f"/runs/{request.run_id}/skip/", skip)
+
+
+def _absences(world: World) -> None:
+    mia, path = world.client("mia"), "/me/delegations/"
+    ends_at = (clock.now() + timedelta(days=1)).isoformat()
+    mia.api("get", f"{path}preview/?deputy=ivo")
+    for _ in range(2):
+        made = mia.api("post", path, {"deputy": "ivo", "ends_at": ends_at}).json()["id"]
+        mia.api("get", f"{path}{made}/")
+    mia.api("get", path)
+    mia.api("delete", f"{path}{made}/")
+    mia.api("post", f"/delegations/{made - 1}/end/")
 
 
 def _what_i_was_told(world: World) -> None:

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+
+from apps.accounts.enums import DelegationState
 
 
 class Delegation(models.Model):
@@ -38,3 +42,11 @@ class Delegation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.deputy} for {self.principal}"
+
+    def state(self, at: datetime) -> DelegationState:
+        """Where it stands at that moment, by its times alone: of a deputy who has left nothing is asked."""
+        if self.ended_at is not None:
+            return DelegationState.ENDED
+        if at < self.starts_at:
+            return DelegationState.COMING
+        return DelegationState.CURRENT if at < self.ends_at else DelegationState.OVER

@@ -85,8 +85,8 @@ def delegate(principal: User, wish: AbsenceWish) -> Delegation:
     return create_delegation(principal, checked(principal, wish))
 
 
-def checked(principal: User, wish: AbsenceWish, *, at: datetime | None = None) -> Terms:
-    """The terms that were entered. Raises InvalidInput with every problem by field."""
+def checked(principal: User, wish: AbsenceWish, *, whole: bool = True, at: datetime | None = None) -> Terms:
+    """The terms that were entered; with `whole` false the end may be missing. Raises InvalidInput by field."""
     problems: Problems = {}
     terms = Terms(
         deputy=person_named(wish.deputy.strip()) if isinstance(wish.deputy, str) else None,
@@ -99,6 +99,8 @@ def checked(principal: User, wish: AbsenceWish, *, at: datetime | None = None) -
     found = problems_of(principal, terms, at=at or clock.now()) | problems
     if "up_to" in problems:
         found.pop("currency", None)
+    if not whole and is_blank(wish.ends_at):
+        found.pop("ends_at", None)
     if found:
         raise InvalidInput(found)
     return terms
