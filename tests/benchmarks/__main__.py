@@ -13,6 +13,7 @@ import psycopg
 
 from tests.benchmarks.floor import run_floor
 from tests.benchmarks.product import run_product, seed
+from tests.benchmarks.seats import compare_seats
 
 
 @contextmanager
@@ -67,6 +68,7 @@ def main() -> None:
         print("processes   floor req/s  services r/s  ratio (least-most)   approve p50 ms   statements")
         for processes in options.processes:
             compare(database, requests=options.requests, processes=processes, rounds=options.rounds)
+        compare_seats(requests=options.requests // 2)
 
 
 if __name__ == "__main__":

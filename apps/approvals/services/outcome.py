@@ -73,6 +73,8 @@ def seat_people(outcome: Outcome, row: ApprovalLevel, people: Sequence[Approver]
         for one in people
     ]
     Seat.objects.bulk_create(seats)
+    for seat in seats:
+        Seat._meta.get_field("decision").set_cached_value(seat, None)  # else each is asked for its answer
     outcome.asked.extend(people)
     return seats
 
