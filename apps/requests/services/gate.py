@@ -14,7 +14,7 @@ from apps.core.errors import Conflict
 from apps.requests.services.checking import ask_check, finished_check
 from apps.requests.services.gate_forms import Forms, NoForms
 from apps.requests.services.gate_guards import Surroundings, guard_problems, guard_problems_in
-from apps.requests.services.gate_liveness import NOBODY_CAN_ANSWER, unanswerable
+from apps.requests.services.gate_liveness import LIVENESS, unanswerable
 from apps.requests.services.gate_references import unknown_references
 from apps.workflows.engine import gate
 from apps.workflows.engine.definition import Definition
@@ -120,7 +120,7 @@ def publish_workflow(workflow: Workflow, *, actor: User | None, of_history: bool
 
 
 def _of_history(problem: Problem) -> Problem:
-    return replace(problem, severity=Severity.WARNING) if problem.code == NOBODY_CAN_ANSWER else problem
+    return replace(problem, severity=Severity.WARNING) if problem.code in LIVENESS else problem
 
 
 def check_draft(workflow: Workflow, document: Any) -> GateResult:
