@@ -75,7 +75,7 @@ def test_the_example_of_the_design_is_publishable_where_its_policy_exists():
     [
         ("work", {"assign": {"team": "nobody"}}, "There is no team 'nobody'."),
         ("work", {"assign": {"role": "nobody"}}, "There is no role 'nobody'."),
-        ("mend", {"assign": {"person": "nobody"}}, "There is no active person 'nobody'."),
+        ("work", {"assign": {"person": "nobody"}}, "There is no active person 'nobody'."),
         ("work", {"form": "nothing"}, "There is no form 'nothing'."),
     ],
 )
@@ -196,6 +196,34 @@ def test_an_approval_that_nobody_can_answer_is_refused(document, policy, publish
         publishable,
         [] if publishable else ["nobody_can_answer"],
     )
+
+
+# what is sent back
+
+
+@pytest.mark.parametrize("target", ["work", "no", "approve"])
+def test_what_is_sent_back_must_come_to_the_requester(document, target):
+    back = next(index for index, one in enumerate(document["transitions"]) if one.get("outcome") == "returned")
+    document["transitions"][back]["to"] = target
+    document["transitions"][0] = arrow("start", "mend")
+    problem = next(one for one in check_workflow(document).errors if one.code == "return_without_task")
+    assert (problem.step, problem.transition, problem.path) == ("approve", back, f"transitions/{back}")
+    assert problem.message == "Step 'approve': what is sent back does not come to a task of the requester."
+
+
+def test_the_task_of_the_requester_need_not_be_the_next_step(document):
+    back = next(index for index, one in enumerate(document["transitions"]) if one.get("outcome") == "returned")
+    document["steps"].append({"id": "first", "kind": "task", "assign": {"team": "it"}})
+    document["transitions"][back]["to"] = "first"
+    document["transitions"].append(arrow("first", "mend"))
+    assert found(document) == []
+
+
+def test_where_nothing_is_sent_back_no_task_of_the_requester_is_needed(document):
+    step(document, "approve")["policy"]["return"] = "never"
+    document["steps"] = [one for one in document["steps"] if one["id"] != "mend"]
+    document["transitions"] = [one for one in document["transitions"] if "mend" not in (one["from"], one["to"])]
+    assert found(document) == []
 
 
 # soundness

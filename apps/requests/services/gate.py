@@ -16,6 +16,7 @@ from apps.requests.services.gate_forms import Forms, NoForms
 from apps.requests.services.gate_guards import Surroundings, guard_problems, guard_problems_in
 from apps.requests.services.gate_liveness import LIVENESS, unanswerable
 from apps.requests.services.gate_references import unknown_references
+from apps.requests.services.gate_returns import returned_to_nobody
 from apps.workflows.engine import gate
 from apps.workflows.engine.definition import Definition
 from apps.workflows.engine.gate import MOST_MARKINGS, MOST_MARKINGS_LIVE, GateResult, Outcomes, Progress
@@ -49,6 +50,7 @@ class _World:
             definition.workflow, Surroundings(known=known, policies=self.policies, forms=self.forms)
         )
         yield from unanswerable(document, self.policies)
+        yield from returned_to_nobody(definition)
         yield from nested_keys(definition, known)
 
     def outcomes(self, definition: Definition) -> Outcomes:
@@ -83,6 +85,7 @@ def check_alone(document: Any, *, progress: Progress | None = None) -> GateResul
         around = Surroundings(known={definition.workflow: definition}, policies={}, forms=NoForms())
         yield from _policies(drawn)
         yield from guard_problems_in(definition, (), around)
+        yield from returned_to_nobody(definition)
 
     def outcomes(definition: Definition) -> Outcomes | None:
         own = {definition.workflow: definition}
