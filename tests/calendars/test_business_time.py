@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
@@ -13,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.calendars import business_time as bt
+from apps.calendars.business_time.rows import judge
 from apps.core.errors import InvalidInput
 
 CASES = Path(__file__).parents[2].parent / "shared" / "data" / "sla" / "sla_dev.jsonl"
-ROWS = [json.loads(line) for line in CASES.read_text().splitlines()] if CASES.exists() else []
+ROWS = CASES.read_text().splitlines() if CASES.exists() else []
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 OFFICE = {"time_zone": "Europe/Amsterdam", "week": {day: ["09:00-17:00"] for day in DAYS[:5]}}
 
@@ -37,68 +39,11 @@ def at(text: str) -> datetime:
 # ------------------------------------------------------------------------------------ other projects' cases
 
 
-def row_calendar(row: dict) -> bt.Calendar:
-    def joined(days: dict) -> dict:
-        return {day: ["-".join(window) for window in windows] for day, windows in days.items()}
-
-    week = joined(row["week"]) or daily("00:00-24:00")
-    return bt.Calendar.from_document(
-        {
-            "time_zone": row["tz"],
-            "week": week,
-            "holidays": dict.fromkeys(row["holidays"], "holiday"),
-            "overrides": joined(row["date_overrides"]),
-            "breaks": joined(row["breaks"]),
-        }
-    )
-
-
-def add_around_pauses(calendar: bt.Calendar, start: datetime, seconds: float, pauses: list) -> datetime:
-    """A paused stretch does not count: what was due in it, or after it, is due later by its open seconds."""
-    due = bt.add(calendar, start, seconds)
-    for low, high in ((datetime.fromisoformat(low), datetime.fromisoformat(high)) for low, high in pauses):
-        if low < due:
-            due = bt.add(calendar, due, bt.between(calendar, max(low, start), high))
-    return due
-
-
-def answer(row: dict) -> object:
-    calendar, kind = row_calendar(row), row["kind"]
-    start = datetime.fromisoformat(row["start"]) if "start" in row else None
-    if kind == "add":
-        return add_around_pauses(calendar, start, row["duration_s"], row["pauses"])
-    if kind == "between":
-        return bt.between(calendar, start, datetime.fromisoformat(row["end"]))
-    if kind == "open_intervals":
-        found = bt.open_intervals(calendar, start, start + timedelta(days=30))
-        return list(found[: len(row["expected_intervals"])])
-    if kind == "wall_to_instant":
-        return bt.wall_to_instant(calendar, date.fromisoformat(row["local_date"]), row["local_time"])
-    if kind == "add_days":
-        return bt.add_days(calendar, start, row["days"])
-    questions = {
-        "is_open": bt.is_open,
-        "next_open": bt.next_open,
-        "next_close": bt.next_close,
-        "prev_open": bt.previous_open,
-    }
-    return questions[kind](calendar, start)
-
-
-def expected(row: dict) -> object:
-    if row["kind"] == "between":
-        return row["expected_s"]
-    if row["kind"] == "is_open":
-        return row["expected"]
-    if row["kind"] == "open_intervals":
-        return [(datetime.fromisoformat(low), datetime.fromisoformat(high)) for low, high in row["expected_intervals"]]
-    return datetime.fromisoformat(row["expected"])
-
-
 @pytest.mark.skipif(not ROWS, reason=f"SKIPPED LOUDLY: {CASES} is missing, 84 business-time cases were not run")
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["id"])
-def test_it_answers_what_other_projects_answer(row: dict) -> None:
-    assert answer(row) == expected(row)
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: json.loads(row)["id"])
+def test_it_answers_what_other_projects_answer(row: str) -> None:
+    outcome = judge(row)
+    assert outcome == replace(outcome, passed=True)
 
 
 @pytest.mark.skipif(not ROWS, reason=f"SKIPPED LOUDLY: {CASES} is missing")

@@ -3,7 +3,7 @@
 Conventions:
 - instants are aware (what comes back is in UTC) and arithmetic is on elapsed seconds, exact to the microsecond;
 - an ambiguous wall time is its first occurrence, a missing one moves forward by the gap; a window that is thereby
-  empty or inverted is not there on that date;
+  empty or inverted is not there on that date, and a date the zone skipped has no windows at all;
 - a window belongs to the date on which it opens and runs on into the next ("22:00-06:00", "18:00-26:00"); an override
   replaces the windows that open on its date;
 - breaks, and holidays from their midnight to their midnight, are cut out of whatever is open, overrides included;

@@ -19,9 +19,12 @@ FEWEST_DAYS_TO_CLOSE_A_YEAR = 52
 CLOCK_TIME = re.compile(r"([0-9]{2}):([0-5][0-9])(?::([0-5][0-9]))?")
 
 
-def read_hours(document: object) -> Hours:
-    """The hours that a calendar document states; raises `InvalidInput` naming every field that is wrong."""
-    return _Reader().hours(document)
+def read_hours(document: object, *, must_open: bool = True) -> Hours:
+    """The hours that a calendar document states; raises `InvalidInput` naming every field that is wrong.
+
+    `must_open` refuses a calendar that is closed for a year.
+    """
+    return _Reader().hours(document, must_open=must_open)
 
 
 def clock_seconds(text: object) -> int | None:
@@ -40,7 +43,7 @@ class _Reader:
     def __init__(self) -> None:
         self.problems: dict[str, list[str]] = {}
 
-    def hours(self, document: object) -> Hours:
+    def hours(self, document: object, *, must_open: bool) -> Hours:
         if not isinstance(document, Mapping):
             raise InvalidInput({"calendar": ["A calendar is an object with a time zone and a week."]})
         for key in document.keys() - {"time_zone", "week", "holidays", "overrides", "breaks"}:
@@ -54,8 +57,9 @@ class _Reader:
         hours = Hours(
             time_zone=zone, week=week, holidays=holidays, overrides=overrides, breaks=breaks, date_breaks=date_breaks
         )
-        self._opens(hours)
-        self._refuse()
+        if must_open:
+            self._opens(hours)
+            self._refuse()
         return hours
 
     def _problem(self, key: str, message: str) -> None:
@@ -111,7 +115,7 @@ class _Reader:
         if start is None or end is None:
             self._problem(key, f"“{str(text)[:40]}” is no window such as “09:00-17:00”.")
             return None
-        if nights and end < start < DAY:
+        if (nights or end == 0) and end < start < DAY:
             end += DAY
         if not start < end <= start + DAY or (nights and start >= DAY):
             self._problem(key, f"“{text}” ends before it starts, or is longer than a day.")

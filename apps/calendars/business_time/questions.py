@@ -43,13 +43,14 @@ class Calendar:
         object.__setattr__(self, "line", Timeline(self.hours))
 
     @classmethod
-    def from_document(cls, document: object) -> Calendar:
+    def from_document(cls, document: object, *, must_open: bool = True) -> Calendar:
         """Read `{"time_zone", "week", "holidays", "overrides", "breaks"}`; only the first two are required.
 
         `week` maps mon..sun to windows ("09:00-17:00"), `holidays` dates to names, `overrides` dates to windows (none:
-        closed), `breaks` weekdays or dates to windows. Raises `InvalidInput` naming every field that is wrong.
+        closed), `breaks` weekdays or dates to windows. Raises `InvalidInput` naming every field that is wrong; also for
+        a calendar that is closed for a year, unless `must_open` is false.
         """
-        return cls(hours=read_hours(document))
+        return cls(hours=read_hours(document, must_open=must_open))
 
 
 def add(calendar: Calendar, instant: datetime, seconds: float) -> datetime:

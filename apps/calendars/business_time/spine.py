@@ -220,12 +220,12 @@ class Timeline:
     def _pattern(self, zone: tzinfo, number: int) -> Pattern:
         monday = number * 7 + 1
         low, high = wall_micros(zone, monday, 0), wall_micros(zone, monday + 7, 0)
-        reach = range(monday - 1, monday + 7)
+        reach = [day for day in range(monday - 1, monday + 7) if _is_there(zone, day)]
         cuts = [resolved(zone, day, window) for day in reach for window in self._breaks_on(day)]
         cuts += [resolved(zone, day, WHOLE_DAY) for day in reach if day in self.closed]
         cuts += [(low - 9 * DAY * SECOND, low), (high, high + 9 * DAY * SECOND)]
         opened = without((resolved(zone, day, window) for day in reach for window in self._windows_on(day)), cuts)
-        days = tuple(weekday for weekday in range(7) if self._is_business_day(monday + weekday))
+        days = tuple(day - monday for day in reach if day >= monday and self._is_business_day(day))
         return Pattern.of([(start - low, end - low) for start, end in opened], days)
 
     def _windows_on(self, day: int) -> tuple[Window, ...]:
@@ -238,3 +238,8 @@ class Timeline:
         windows = [(window.start, window.end) for window in self._windows_on(day)]
         breaks = [(window.start, window.end) for window in self._breaks_on(day)]
         return day not in self.closed and bool(without(windows, breaks))
+
+
+def _is_there(zone: tzinfo, day: int) -> bool:
+    """Whether the zone has the date: who crossed the date line skipped one (Apia, 30 December 2011)."""
+    return wall_micros(zone, day, 0) < wall_micros(zone, day + 1, 0)
