@@ -35,8 +35,12 @@ class Slate:
 
 def slate_of(approval: Approval, level: Level, policy: Policy, people: Concerned) -> Slate:
     """The people of a level as things are now; those of the fallback too where the level could not be approved."""
+    return seated(level, policy, people, Apart.of(approval, policy, people))
+
+
+def seated(level: Level, policy: Policy, people: Concerned, apart: Apart) -> Slate:
+    """The same where there is no round to read: `apart` says whose duties are kept apart."""
     slate = Slate()
-    apart = Apart.of(approval, policy, people)
     _sit(slate, _named(slate, level, people), apart, people)
     able = [one for one in slate.people if one.named.pk not in slate.lost]
     if can_be_approved(level, slate.people, able):
@@ -183,10 +187,13 @@ class Apart:
     @classmethod
     def of(cls, approval: Approval, policy: Policy, people: Concerned) -> Apart:
         """As the policy wants it; reads the earlier answers of the round only where a rule needs them."""
+        needed = {DISTINCT_LEVELS, DISTINCT_TEAMS} & set(policy.separation)
+        return cls.after(_earlier(approval) if needed else frozenset(), policy, people)
+
+    @classmethod
+    def after(cls, earlier: frozenset[int], policy: Policy, people: Concerned) -> Apart:
+        """The same, after these people (ids) have answered at earlier levels."""
         rules = policy.separation
-        earlier: frozenset[int] = frozenset()
-        if {DISTINCT_LEVELS, DISTINCT_TEAMS} & set(rules):
-            earlier = _earlier(approval)
         colleagues = _colleagues(earlier) if DISTINCT_TEAMS in rules and earlier else frozenset()
         return cls(
             rules=rules, empties=policy.separation_empties, people=people, earlier=earlier, colleagues=colleagues

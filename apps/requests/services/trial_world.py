@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, cached_property
@@ -11,7 +11,7 @@ from typing import Any
 
 from apps.accounts.models import User
 from apps.accounts.stand_ins import Scope
-from apps.approvals.quorum import Level, Policy, Vote, parse_policy, tally
+from apps.approvals.quorum import parse_policy
 from apps.approvals.selectors import Concerned, resolve_approvers
 from apps.calendars.business_time import add
 from apps.calendars.selectors import calendar_of, current_version
@@ -19,11 +19,12 @@ from apps.core import clock
 from apps.core.errors import BrokenDocument, InvalidInput
 from apps.requests.facts import form_of
 from apps.requests.forms import Form
-from apps.requests.models import CatalogItem, FormVersion
+from apps.requests.models import FormVersion
+from apps.requests.services.trial_rounds import Names, policy_of_trial
 from apps.requests.services.trial_sample import Sample
 from apps.workflows.engine import simulation
 from apps.workflows.engine.definition import Definition, Step
-from apps.workflows.engine.guards import GuardFailed, evaluate, holds
+from apps.workflows.engine.guards import GuardFailed, evaluate
 from apps.workflows.models import Workflow
 from apps.workflows.selectors import definition_of, published_version
 
@@ -47,26 +48,6 @@ def world_for(sample: Sample, *, policies: Policies) -> simulation.World:
         policy=known.policy,
         fields=known.fields,
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Names:
-    """What approver rules ask of the sample."""
-
-    facts: Facts
-
-    def holds(self, guard: str) -> bool:
-        return holds(guard, self.facts, clock.now())
-
-    def value(self, expression: str) -> Any:
-        return evaluate(expression, self.facts, clock.now())
-
-    def field(self, name: str) -> Any:
-        return self.facts["request"]["data"].get(name)
-
-    def owner_of(self, item: str) -> User | None:
-        found = CatalogItem.objects.select_related("owner").filter(slug=item).first()
-        return found.owner if found else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +83,7 @@ class _Known:
                 requester=requester or User(),
                 requested_for=requested_for or User(),
                 at=clock.now(),
-                names=_Names(facts=self.sample.facts),
+                names=Names(facts=self.sample.facts, at=clock.now()),
                 scope=Scope(item=self.sample.facts["request"]["item"]),
             )
             return tuple(approver.user.username for approver in resolve_approvers([given], people=people))
@@ -116,20 +97,7 @@ class _Known:
             policy = parse_policy(document)
         except BrokenDocument:
             return None
-        return simulation.Policy(levels=tuple(self._level(policy, level) for level in policy.levels))
-
-    def _level(self, policy: Policy, level: Level) -> simulation.Level:
-        def people(facts: Facts, now: datetime) -> People:
-            return self._all(level.approvers, facts, now) or self._all(policy.fallback, facts, now)
-
-        def counted(seats: People, votes: Sequence[tuple[str, str]]) -> str:
-            return tally(level, seats, [Vote(seat=person, verdict=verdict) for person, verdict in votes]).status
-
-        verdicts = ("approve", "reject", *(() if policy.returns == "never" else ("return",)))
-        return simulation.Level(id=level.id, people=people, tally=counted, when=level.when, verdicts=verdicts)
-
-    def _all(self, rules: Sequence[Rule], facts: Facts, now: datetime) -> People:
-        return tuple(dict.fromkeys(person for rule in rules for person in self.people(rule, facts, now)))
+        return policy_of_trial(policy, sample=self.sample)
 
     def fields(self, key: str | None, values: Mapping[str, Any]) -> Json:
         """Values for the request's data as guards see them: computed ones, or those of a task's form."""

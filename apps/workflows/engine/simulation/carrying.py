@@ -11,7 +11,7 @@ from apps.workflows.engine import effects, triggers
 from apps.workflows.engine.definition import Definition
 from apps.workflows.engine.planner import Plan, plan
 from apps.workflows.engine.retry import most_attempts
-from apps.workflows.engine.simulation.rounds import open_round
+from apps.workflows.engine.simulation.rounds import fire, open_round
 from apps.workflows.engine.simulation.state import Alarm, Run, Walk
 from apps.workflows.engine.trace import TraceEntry, TraceKind
 
@@ -53,8 +53,11 @@ def advance(walk: Walk, to: datetime) -> None:
     while (alarm := _next_due(walk, to)) is not None and alarm.due is not None:
         walk.alarms.remove(alarm)
         walk.clock = max(walk.clock, alarm.due)
-        fired = triggers.TimerFired(visit=alarm.visit, instance=alarm.instance, deadline=alarm.deadline)
-        _attempt(walk, alarm.run, fired)
+        if alarm.level is not None:
+            fire(walk, alarm)
+        else:
+            fired = triggers.TimerFired(visit=alarm.visit, instance=alarm.instance, deadline=alarm.deadline)
+            _attempt(walk, alarm.run, fired)
         settle(walk)
     walk.clock = max(walk.clock, to)
 

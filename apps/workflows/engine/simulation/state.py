@@ -12,7 +12,7 @@ from apps.workflows.engine.definition import Definition, Step
 from apps.workflows.engine.effects import Effect
 from apps.workflows.engine.marking import LIVE, Instance, Marking, Visit
 from apps.workflows.engine.simulation.trial import Record
-from apps.workflows.engine.simulation.world import Level, People, Policy, Vote, World
+from apps.workflows.engine.simulation.world import Level, People, Policy, Slate, Vote, World
 from apps.workflows.engine.triggers import Trigger
 
 Place = tuple[int, int, int | None]
@@ -77,7 +77,10 @@ class Spot:
 
 @dataclass(frozen=True, kw_only=True)
 class Alarm:
-    """A timer that is set: that of a wait, or of the deadline it names. `due` None: nobody knows when."""
+    """A timer that is set: that of a wait, or of the deadline it names. `due` None: nobody knows when.
+
+    That of an approval names the `level` that must be decided by then; a reminder, the `percent` of the time over.
+    """
 
     number: int
     run: Run
@@ -86,17 +89,30 @@ class Alarm:
     instance: int | None
     deadline: str | None
     due: datetime | None
+    level: str | None = None
+    percent: int | None = None
+
+    @property
+    def place(self) -> Place:
+        return self.run.n, self.visit, self.instance
 
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """An open approval. Without a policy the first vote ends it. `more` are the facts of an instance."""
+    """An open approval. Without a policy the first vote ends it. `more` are the facts of an instance.
+
+    `deciding`: those who are asked are the chair or people it was escalated to, one of whom decides alone. `earlier`
+    have answered at the levels before.
+    """
 
     policy: Policy | None
     more: Mapping[str, Any]
     index: int = -1
     people: People = ()
     votes: tuple[Vote, ...] = ()
+    slate: Slate | None = None
+    deciding: bool = False
+    earlier: People = ()
 
     @property
     def level(self) -> Level | None:

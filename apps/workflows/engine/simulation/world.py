@@ -18,7 +18,7 @@ Values = Mapping[str, Any]
 People = tuple[str, ...]
 Vote = tuple[str, str]
 
-PENDING = "pending"
+PENDING, TIE = "pending", "tie"
 _ENDS = {"approve": "approved", "reject": "rejected", "return": "returned"}
 
 
@@ -27,20 +27,59 @@ def first_vote(people: People, votes: Sequence[Vote]) -> str:
     return _ENDS[votes[0][1]] if votes else PENDING
 
 
+def _nobody_there(facts: Facts, now: datetime) -> People:
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slate:
+    """Who sits at a level that opens, how their votes count, and what an operator would be told (code, sentence).
+
+    `tally` says from the votes (user name and verdict, in order) whether the level is `pending`, a `tie`, which the
+    chair is asked to settle, or how it ended. It raises errors.InvalidInput for a vote that is impossible.
+    """
+
+    people: People
+    tally: Callable[[Sequence[Vote]], str]
+    warnings: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deadline:
+    """When a level that opened at a time must be decided, and what then happens: `escalate`, `approve`, `reject`,
+    `return` or `expire`. `reminders` gives per cent and time of each for a time when it is due."""
+
+    then: str
+    due: Callable[[datetime], datetime | None]
+    reminders: Callable[[datetime], tuple[tuple[int, datetime], ...]] = lambda due: ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Level:
     """A level of an approval policy. `when` is its guard, None if it always applies.
 
-    `people` gives the user names of those it asks, the policy's fallback included; `tally` says from the votes (user
-    name and verdict, in order) whether the level is `pending` or how it ended. It raises errors.InvalidInput for a vote
-    that is impossible. `verdicts` are those that may be given.
+    `people` gives the user names of those it asks, the policy's fallback included; `tally` counts their votes as that
+    of a slate does. Where who sits depends on who has answered at earlier levels, `seat` gives the slate instead.
+    `chair` (on a tie) and `escalate` (when the time is over) give those of whom one then decides alone.
+    `verdicts` are those that may be given.
     """
 
     id: str
-    people: Callable[[Facts, datetime], People]
+    people: Callable[[Facts, datetime], People] = _nobody_there
     tally: Callable[[People, Sequence[Vote]], str] = first_vote
     when: str | None = None
     verdicts: tuple[str, ...] = ("approve", "reject", "return")
+    seat: Callable[[Facts, datetime, People], Slate] | None = None
+    chair: Callable[[Facts, datetime, People], People] | None = None
+    escalate: Callable[[Facts, datetime, People], People] | None = None
+    deadline: Deadline | None = None
+
+    def slate(self, facts: Facts, now: datetime, earlier: People) -> Slate:
+        """Who sits when it opens; `earlier` are those who have answered at earlier levels."""
+        if self.seat is not None:
+            return self.seat(facts, now, earlier)
+        people = self.people(facts, now)
+        return Slate(people=people, tally=lambda votes: self.tally(people, votes))
 
 
 @dataclass(frozen=True, kw_only=True)
