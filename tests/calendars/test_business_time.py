@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from apps.calendars import business_time as bt
 from apps.calendars.business_time.rows import judge
 from apps.core.errors import InvalidInput
+from tests.calendars.naive import MINUTE, MINUTES, STARTS, assert_agrees, documents, naive_open_minutes
 
 CASES = Path(__file__).parents[2].parent / "shared" / "data" / "sla" / "sla_dev.jsonl"
 ROWS = CASES.read_text().splitlines() if CASES.exists() else []
@@ -231,69 +232,6 @@ def test_naive_instants_and_absurd_lengths_are_refused() -> None:
 
 # ------------------------------------------------------------------------------------ a naive reference
 
-ZONES = ["Europe/Amsterdam", "America/New_York", "Australia/Lord_Howe", "America/Sao_Paulo", "UTC"]
-STARTS = [datetime(2018, 10, 29, tzinfo=UTC), datetime(2026, 3, 5, tzinfo=UTC), datetime(2026, 10, 22, tzinfo=UTC)]
-MINUTES = 12 * 1440
-
-
-@st.composite
-def windows(draw: st.DrawFn, nights: bool = True) -> list[str]:
-    edges = draw(st.lists(st.integers(0, 48), min_size=0, max_size=4, unique=True).map(sorted))
-    found = [(low * 30, high * 30) for low, high in zip(edges[::2], edges[1::2], strict=False)]
-    if found and nights and draw(st.booleans()):
-        found[-1] = (found[-1][0], 1440 + draw(st.integers(0, found[0][0])))
-    return [f"{low // 60:02}:{low % 60:02}-{high // 60:02}:{high % 60:02}" for low, high in found]
-
-
-@st.composite
-def documents(draw: st.DrawFn, start: datetime) -> dict:
-    dates = st.integers(-1, 11).map(lambda n: str((start + timedelta(days=n)).date()))
-    week = {day: draw(windows(nights=False)) for day in DAYS}
-    week[draw(st.sampled_from(DAYS))] = ["10:00-12:00"]
-    week[draw(st.sampled_from(DAYS))] = draw(st.sampled_from([["22:00-24:00"], ["01:30-03:15"], ["00:00-24:00"]]))
-    return {
-        "time_zone": draw(st.sampled_from(ZONES)),
-        "week": week,
-        "holidays": draw(st.dictionaries(dates, st.just("holiday"), max_size=2)),
-        "overrides": draw(st.dictionaries(dates, windows(), max_size=2)),
-        "breaks": draw(st.dictionaries(st.sampled_from(DAYS) | dates, windows(nights=False), max_size=2)),
-    }
-
-
-def naive_wall(zone: ZoneInfo, day: date, minute: int) -> datetime:
-    """The first instant whose wall clock shows the time; a missing time is looked up with the offset of before."""
-    wanted = datetime.combine(day, datetime.min.time()) + timedelta(minutes=minute)
-    guesses = [wanted.replace(tzinfo=UTC) - timedelta(minutes=offset) for offset in range(-840, 841, 30)]
-    found = [guess for guess in guesses if guess.astimezone(zone).replace(tzinfo=None) == wanted]
-    if found:
-        return min(found)
-    before = (wanted - timedelta(days=1)).replace(tzinfo=zone).utcoffset()
-    return wanted.replace(tzinfo=UTC) - before
-
-
-def naive_open_minutes(document: dict, start: datetime) -> list[bool]:
-    """Every minute of twelve days from `start`: is it open? Windows are laid on and cut off one by one."""
-    zone, opened = ZoneInfo(document["time_zone"]), [False] * MINUTES
-
-    def lay(day: date, window: str, value: bool) -> None:
-        low, high = (naive_wall(zone, day, int(time[:2]) * 60 + int(time[3:])) for time in window.split("-"))
-        for minute in range(max(0, (low - start) // MINUTE), min(MINUTES, (high - start) // MINUTE)):
-            opened[minute] = value
-
-    days = [start.date() + timedelta(days=n) for n in range(-2, 14)]
-    for day in days:
-        week = document["week"].get(DAYS[day.weekday()], [])
-        for window in document["overrides"].get(str(day), week):
-            lay(day, window, True)
-    for day in days:
-        cuts = document["breaks"].get(DAYS[day.weekday()], []) + document["breaks"].get(str(day), [])
-        for window in cuts + ["00:00-24:00"] * (str(day) in document["holidays"]):
-            lay(day, window, False)
-    return opened
-
-
-MINUTE = timedelta(minutes=1)
-
 
 def compare_with_the_reference(data: st.DataObject) -> None:
     start = data.draw(st.sampled_from(STARTS))
@@ -301,21 +239,7 @@ def compare_with_the_reference(data: st.DataObject) -> None:
     calendar, opened = bt.Calendar.from_document(document), naive_open_minutes(document, start)
     for _ in range(5):
         low, high = sorted(data.draw(st.tuples(st.integers(0, MINUTES - 1), st.integers(0, MINUTES - 1))))
-        begin, end = start + low * MINUTE, start + high * MINUTE
-        assert bt.is_open(calendar, begin) == opened[low]
-        assert bt.between(calendar, begin, end) == 60 * sum(opened[low:high])
-        assert sum((b - a for a, b in bt.open_intervals(calendar, begin, end)), timedelta()) == MINUTE * sum(
-            opened[low:high]
-        )
-        ahead = [minute for minute in range(low, MINUTES) if opened[minute]]
-        wanted = data.draw(st.integers(1, 3000))
-        if wanted <= len(ahead):
-            assert bt.add(calendar, begin, wanted * 60) == start + (ahead[wanted - 1] + 1) * MINUTE
-        if ahead:
-            assert bt.next_open(calendar, begin) == start + ahead[0] * MINUTE
-        behind = [minute for minute in range(high) if opened[minute]]
-        if wanted <= len(behind):
-            assert bt.add(calendar, end, -wanted * 60) == start + behind[-wanted] * MINUTE
+        assert_agrees(calendar, opened, start, low, high, data.draw(st.integers(1, 3000)))
 
 
 @settings(max_examples=50, deadline=None)

@@ -1,7 +1,7 @@
 """Cases of business time as rows: a calendar, a question and the answer that is expected. Read, answered, compared.
 
 Conventions are those of the package. A row gives `tz`, `week` and, by its `kind`, `start`, `end`, `duration_s`, `days`,
-or `local_date` and `local_time`; `holidays`, `date_overrides`, `breaks` and `pauses` may be left out. A window is a pair
+or `local_date` and `local_time`; `holidays`, `date_overrides`, `breaks`, `pauses` may be left out. A window is a pair
 ("22:00", "26:00") or one text. A paused stretch does not count, and nothing is open in it. Where a row says what other
 projects answer (`expected_also`), that is right too.
 """
