@@ -171,7 +171,8 @@ def test_no_approval_ever_waits_for_nobody_unseen(**story):
 
 
 @pytest.mark.long
-@settings(max_examples=600)
+@pytest.mark.timeout(1800)
+@settings(max_examples=300)
 @given(**STORY)
 def test_no_approval_ever_waits_for_nobody_unseen_in_many_stories(**story):
     live_through(**story)
