@@ -1,4 +1,4 @@
-"""Many answers in one call: each row is judged by itself, the good ones count, and a repeat goes on where it stopped."""
+"""Many answers in one call: each row is judged by itself, the good ones count, a repeat goes on where it stopped."""
 
 from __future__ import annotations
 

@@ -18,11 +18,13 @@ from apps.outbox.models import Incident
 from apps.workflows.services.drafting import save_draft
 from tests.api.conftest import API, Client, World
 from tests.api.openapi import document, operations
-from tests.factories import choice_document, line_document, make_item, make_person, make_workflow
+from tests.factories import approval_document, choice_document, line_document, make_item, make_person, make_workflow
 
 EXAMPLES = 20
 TOKENS = "/auth/"
-OPERATED = ("/workflows/", "/incidents/", "/skip/", "/move/", "/cancel-visit/")  # for administrators
+OPERATED = (  # for administrators
+    "/workflows/", "/incidents/", "/skip/", "/move/", "/cancel-visit/", "/reassign/", "/add/", "/override/",
+)  # fmt: skip
 
 
 @pytest.mark.long
@@ -38,6 +40,7 @@ def test_nothing_a_client_sends_is_a_500(world: World, method: str, path: str, m
     def send(case: Case, meet: bool) -> None:
         if meet:
             case.path_parameters = {**(case.path_parameters or {}), **_of(case, known)}
+            _meet_rows(case.body, known["approval_id"])
         _send(client, case)
 
     send()
@@ -57,14 +60,19 @@ def _known_parameters(world: World) -> dict[str, Any]:
     request = world.ask(item="parcel")
     make_item("stuck", workflow=make_workflow(choice_document("request.data.nothing > 1")))
     world.ask(item="stuck")
-    delegation = create_delegation(world.ivo, Terms(deputy=world.mia, ends_at=clock.now() + timedelta(days=1)))
+    away = Terms(deputy=world.mia, ends_at=clock.now() + timedelta(days=1), items=("laptop",))
+    delegation = create_delegation(world.ivo, away)
+    asked = {"id": "asked", "approvers": [{"person": "ivo"}], "rule": {"kind": "any"}, "chair": {"person": "ivo"}}
+    make_item("asked", workflow=make_workflow(approval_document("asked", levels=[asked])))
+    world.ask(item="asked")
+    (approval,) = world.client("ivo").api("get", "/approvals/").json()["results"]
     (task,) = world.client("ivo").api("get", "/tasks/").json()["results"]
     return {
         "number": request.number,
         "task_id": task["id"],
         "run_id": request.run_id,
         "slug": "laptop",
-        "approval_id": 1,
+        "approval_id": approval["id"],
         "incident_id": Incident.objects.get().pk,
         "key": "parcel",
         "n": 1,
@@ -74,6 +82,14 @@ def _known_parameters(world: World) -> dict[str, Any]:
 
 def _of(case: Case, known: dict[str, Any]) -> dict[str, Any]:
     return {name: known[name] for name in case.path_parameters or {}}
+
+
+def _meet_rows(body: Any, approval: int) -> None:
+    """Rows of a bulk call name the approval that is there."""
+    rows = body.get("decisions") if isinstance(body, dict) else None
+    for row in rows if isinstance(rows, list) else ():
+        if isinstance(row, dict):
+            row["approval"] = approval
 
 
 def _send(client: Client, case: Case) -> None:

@@ -16,10 +16,10 @@ STATEMENTS = {
     ("rita", "/requests/{}/events/"): 4,
     ("rita", "/requests/{}/clocks/"): 4,
     ("rita", "/requests/{}/tasks/"): 4,
-    ("rita", "/requests/{}/approvals/"): 10,
+    ("rita", "/requests/{}/approvals/"): 8,
     ("rita", "/requests/{}/comments/"): 4,
     ("ivo", "/tasks/"): 3,
-    ("mia", "/approvals/"): 4,
+    ("mia", "/approvals/"): 6,
     ("rita", "/events/"): 3,
     ("rita", "/notifications/"): 2,
 }

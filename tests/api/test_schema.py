@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,15 @@ from apps.core import clock
 from apps.outbox.relay import run_relay
 from tests.api.conftest import DATA, Client, World
 from tests.api.openapi import document, operations
-from tests.factories import PASSWORD, choice_document, line_document, make_item, make_person, make_workflow
+from tests.factories import (
+    PASSWORD,
+    approval_document,
+    choice_document,
+    line_document,
+    make_item,
+    make_person,
+    make_workflow,
+)
 
 
 def test_every_operation_answers_as_the_document_says(world: World) -> None:
@@ -21,6 +30,7 @@ def test_every_operation_answers_as_the_document_says(world: World) -> None:
     _message(world)
     _operations(world)
     _absences(world)
+    _approvals(world)
     _what_i_was_told(world)
     _workflows()
     assert operations() - Client.answered == set()
@@ -114,6 +124,27 @@ def _absences(world: World) -> None:
     mia.api("get", path)
     mia.api("delete", f"{path}{made}/")
     mia.api("post", f"/delegations/{made - 1}/end/")
+
+
+def _approvals(world: World) -> None:
+    vote: dict[str, Any] = {
+        "id": "vote", "approvers": [{"person": "mia"}, {"person": "ivo"}, {"person": "fred"}],
+        "rule": {"kind": "majority"}, "chair": {"person": "stan"},
+    }  # fmt: skip
+    admin = Client().of(make_person("otto", roles=["administrator"]))
+    for name in ("fred", "gina", "hugo"):
+        make_person(name)
+    make_item("voted", workflow=make_workflow(approval_document("voted", levels=[vote])))
+    enders = {"close": world.client("stan"), "override": admin, "withdraw": world.client("rita")}
+    for move, ender in enders.items():
+        number, why = world.ask(item="voted").number, {"reason": "Because"}
+        (approval,) = admin.api("get", f"/requests/{number}/approvals/").json()["results"]
+        path, seat = f"/approvals/{approval['id']}/", approval["levels"][0]["seats"][0]["id"]
+        admin.api("post", f"{path}reassign/", {"seat": seat, "user": "gina", **why})
+        admin.api("post", f"{path}add/", {"user": "hugo", **why})
+        answers = {"decisions": [{"approval": approval["id"], "decision": "approve"}]}
+        world.client("ivo").api("post", "/approvals/decide/", answers)
+        ender.api("post", f"{path}{move}/", {"decision": "approve", **why} if move == "override" else why)
 
 
 def _what_i_was_told(world: World) -> None:
