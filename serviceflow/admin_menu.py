@@ -23,6 +23,7 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("People", "accounts.user", "person"),
         ("Teams", "accounts.team", "groups"),
         ("Roles", "auth.group", "badge"),
+        ("Absences", "accounts.delegation", "event_busy"),
     ),
     "Time and SLA": (
         ("Calendars", "calendars.businesscalendar", "calendar_month"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -11,9 +12,11 @@ from django.db import transaction
 
 from apps.accounts.models import Team, User
 from apps.accounts.services import create_person, create_team
+from apps.core import clock
 from apps.requests.eventlog.staging import Staging
 from apps.requests.models import CatalogItem, Request
 from apps.requests.selectors import tasks_of, waiting_approvals
+from apps.requests.services.absences import AbsenceWish, delegate
 from apps.requests.services.catalog import (
     ensure_calendar,
     ensure_item,
@@ -127,6 +130,17 @@ def _requests(people: Mapping[str, User]) -> None:
         "full_name": "Mila Novak", "start_date": "2027-02-01", "manager": "tom",
         "place": "office", "hours": 36})  # fmt: skip
     claim_task(tasks_of(newcomer).get(), actor=people["nora"])
+    _absence(people)
+
+
+def _absence(people: Mapping[str, User]) -> None:
+    """Maya is away: Lena answers for her, for travel declarations up to 5,000 euro, and has one of them to answer."""
+    until = (clock.now() + timedelta(days=14)).isoformat()
+    wish = AbsenceWish(deputy="lena", ends_at=until, items=["travel"], up_to="5000", currency="EUR")
+    delegate(people["maya"], wish)
+    _ask(people["tom"], "travel", "Sales meeting in Ghent", data={
+        "purpose": "Quarterly meeting of the sales leads", "trip_date": "2026-11-19",
+        "amount": {"amount": "412.80", "currency": "EUR"}})  # fmt: skip
 
 
 def _ask(person: User, slug: str, title: str, **wish: Any) -> Request:

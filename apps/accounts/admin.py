@@ -18,8 +18,8 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from unfold.views import ChangeList
 
 from apps.accounts import services
-from apps.accounts.models import Team, User
-from apps.core.admin import KeptAdmin
+from apps.accounts.models import Delegation, Team, User
+from apps.core.admin import KeptAdmin, ReadOnlyAdmin
 from apps.core.admin_parts import link_to, table
 
 admin.site.unregister(Group)
@@ -173,3 +173,21 @@ class TeamAdmin(KeptAdmin):
             made = services.create_team(obj.key, name=obj.name, lead=obj.lead)
             obj.pk, obj.group = made.pk, made.group
         services.set_members(obj, members=form.cleaned_data["members"], actor=acting(request))
+
+
+@admin.register(Delegation)
+class DelegationAdmin(ReadOnlyAdmin):
+    """Who answers approvals for whom, to read. People name their deputies themselves, on their page or over the API."""
+
+    list_display = ("principal", "deputy", "starts_at", "ends_at", "scope", "ended_at")
+    list_filter = ("starts_at", "ends_at")
+    list_select_related = ("principal", "deputy")
+    search_fields = ("=principal__username", "=deputy__username")
+    search_help_text = "A user name"
+    ordering = ("-id",)
+    fields = ("principal", "deputy", "starts_at", "ends_at", "scope", "created_at", "ended_at")
+
+    @display(description="may answer")
+    def scope(self, delegation: Delegation) -> str:
+        items = ", ".join(delegation.items) or "everything"
+        return items if delegation.up_to is None else f"{items}, up to {delegation.up_to:,.2f} {delegation.currency}"

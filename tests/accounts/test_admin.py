@@ -1,10 +1,15 @@
+from datetime import timedelta
+from decimal import Decimal
+
 import pytest
 from auditlog.models import LogEntry
 from django.contrib.auth.models import Group
 from django.test import Client
 
-from apps.accounts.models import Team, User
+from apps.accounts.delegations import Terms, create_delegation
+from apps.accounts.models import Delegation, Team, User
 from apps.accounts.services import ensure_role
+from apps.core import clock
 from apps.outbox.models import Event
 from tests.core.admin_pages import address, admin_client, errors_of, filled_in
 from tests.factories import make_person, make_team
@@ -115,3 +120,16 @@ def test_a_change_of_a_person_is_logged_with_who_did_it_and_without_passwords() 
     client.post(f"{address(User, 'change', person.pk).removesuffix('change/')}password/", sent)
     assert User.objects.get(pk=person.pk).check_password("a long pass phrase")
     assert not any("password" in (entry.changes_dict or {}) for entry in LogEntry.objects.all())
+
+
+def test_absences_are_listed_to_read_and_cannot_be_changed():
+    client, ada = admin_client()
+    until = clock.now() + timedelta(days=2)
+    terms = Terms(deputy=make_person("ben"), ends_at=until, items=("travel",), up_to=Decimal(1500), currency="EUR")
+    made = create_delegation(ada, terms)
+    shown = client.get("/admin/accounts/delegation/").content.decode()
+    assert "travel, up to 1,500.00 EUR" in shown
+    assert client.get("/admin/accounts/delegation/add/").status_code == 403
+    assert client.post(f"/admin/accounts/delegation/{made.pk}/change/", {"items": "[]"}).status_code == 403
+    assert client.post(f"/admin/accounts/delegation/{made.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert Delegation.objects.get().items == ["travel"]

@@ -53,7 +53,7 @@ def test_the_empty_page_says_what_to_do(world: World) -> None:
 
 
 def test_it_is_in_the_persons_menu_and_for_people_who_are_logged_in(world: World, anonymous) -> None:
-    assert b'<a class="nav-link" href="/absence/">My absence</a>' in as_(world.mia).get("/").content
+    assert "Mia My absence Log out" in text_of(as_(world.mia).get("/"))
     assert anonymous.get(PAGE).status_code == 302
 
 

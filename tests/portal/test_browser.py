@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect, sync_playwright
 
+from apps.accounts.delegations import Terms, create_delegation, end_delegation
 from apps.accounts.models import User
+from apps.core import clock
 from apps.requests.models import Request
 from tests.conftest import CHROMIUM
 from tests.portal.conftest import World, approval_of, as_, page_of
@@ -80,13 +83,16 @@ def test_every_page_is_accessible_in_light_dark_and_on_a_phone(world: World, ope
     waiting, working, draft = world.ask(title="Waiting"), world.ask(title="Working"), world.ask(title="Done")
     world.approve(working)
     as_(world.rita).post(page_of(draft, "cancel"), {"comment": "Not needed"})
+    until = clock.now() + timedelta(days=3)
+    end_delegation(create_delegation(world.mia, Terms(deputy=world.ivo, ends_at=until)), actor=world.mia)
+    create_delegation(world.mia, Terms(deputy=world.lea, ends_at=until))
     pages = [
         (
             world.rita,
             ["/", "/catalog/", "/catalog/laptop/", "/requests/", page_of(waiting), page_of(draft), "/nothing/"],
         ),
-        (world.mia, ["/inbox/", page_of(waiting), "/notifications/"]),
-        (world.lea, ["/inbox/", page_of(working)]),
+        (world.mia, ["/inbox/", page_of(waiting), "/notifications/", "/absence/"]),
+        (world.lea, ["/inbox/", page_of(working), "/absence/"]),
     ]
     found: list[str] = []
     for user, paths in pages:
@@ -189,3 +195,22 @@ def test_no_page_breaks_the_content_security_policy(world: World, open_page: Ope
         page.goto(path)
         page.wait_for_load_state("networkidle")
     assert said == []
+
+
+def test_the_page_of_absences_shows_what_will_move_while_somebody_writes(world: World, open_page: Opener) -> None:
+    request = world.ask(title="Mine is broken")
+    page = open_page(world.mia, "/absence/")
+    expect(page.get_by_text("When you have chosen a deputy")).to_be_visible()
+    page.fill("#field-deputy", "ivo")
+    page.locator("#field-ends_at").focus()
+    expect(page.get_by_text("1 open approval goes to Ivo now:")).to_be_visible()
+    expect(page.get_by_role("link", name=request.number)).to_be_visible()
+    found = violations(page)
+    page.get_by_role("button", name="Save").click()
+    assert page.url.endswith("/absence/")
+    page.fill("#field-ends_at", "2001-01-01T09:00")
+    page.fill("#field-deputy", "mia")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_be_focused()
+    expect(page.locator("#field-deputy")).to_have_value("mia")
+    assert found + violations(page) == []
