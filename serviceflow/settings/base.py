@@ -204,7 +204,10 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "ENUM_NAME_OVERRIDES": {"LevelEnum": "apps.requests.enums.Level"},
+    "ENUM_NAME_OVERRIDES": {
+        "LevelEnum": "apps.requests.enums.Level",
+        "ApprovalStatusEnum": "apps.approvals.enums.ApprovalStatus",
+    },
 }
 
 CONTENT_SECURITY_POLICY = {
