@@ -9,7 +9,12 @@ class CalendarsConfig(AppConfig):
         """Changes of calendars are logged field by field."""
         from auditlog.registry import auditlog  # noqa: PLC0415 - it needs the loaded apps
 
-        from apps.calendars.models import BusinessCalendar, CalendarVersion, Holiday  # noqa: PLC0415 - they are there only now
+        from apps.calendars.models import (  # noqa: PLC0415 - they are there only now
+            BusinessCalendar,
+            CalendarVersion,
+            Holiday,
+            SpecialDay,
+        )
 
-        for model in (BusinessCalendar, Holiday, CalendarVersion):
+        for model in (BusinessCalendar, Holiday, SpecialDay, CalendarVersion):
             auditlog.register(model)

@@ -111,7 +111,8 @@ def _judged(row: Row, name: str) -> Outcome:
 
 def _tellings(row: Row, found: tuple[Any, ...], counts: list[int]) -> list[list[Any]]:
     """The same open time told in two ways, as often as expected: windows that touch taken together, and one by one."""
-    calendar, apart = calendar_of(row), []
+    calendar = calendar_of(row)
+    apart: list[Any] = []
     for low, high in found:
         cuts = [at for at in _openings(calendar, low, high) if low < at < high]
         edges = [low, *cuts, high]

@@ -2,87 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib.admin.utils import unquote
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from unfold.admin import TabularInline
 from unfold.decorators import action, display
 
+from apps.calendars.admin.forms import DAYS, CalendarForm, SpecialDayForm, break_field, open_field
+from apps.calendars.admin.pages import import_page, look_page
 from apps.calendars.business_time import Calendar, open_intervals
-from apps.calendars.models import BusinessCalendar, CalendarVersion, Holiday
+from apps.calendars.business_time.document import WEEKDAYS
+from apps.calendars.models import BusinessCalendar, CalendarVersion, Holiday, SpecialDay
 from apps.calendars.selectors import current_version
-from apps.calendars.services import country_holidays, document_of, freeze_calendar
+from apps.calendars.services import document_of, freeze_calendar
 from apps.core import clock
 from apps.core.admin import KeptAdmin, KeyedVersionAdmin, SaveThenActAdmin
-from apps.core.admin_parts import DocumentField, link_to, problem_lines, table, verdict
+from apps.core.admin_parts import link_to, table, verdict
 from apps.core.errors import InvalidInput
-
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-
-
-class CalendarForm(forms.ModelForm):
-    """A calendar whose week can be computed with: `business_time` refuses what is wrong, here beside its field."""
-
-    week = DocumentField(
-        order=[name[:3].lower() for name in DAYS],
-        rows=10,
-        help_text='For example {"mon": ["09:00-12:30", "13:00-17:00"], "tue": ["09:00-17:00"]}',
-    )
-
-    class Meta:
-        model = BusinessCalendar
-        fields = ("key", "name", "time_zone", "week", "country")
-
-    def clean_country(self) -> str:
-        country = str(self.cleaned_data["country"]).upper()
-        if country:
-            year = clock.now().year
-            self._refused(lambda: country_holidays(country, years=range(year, year + 1)))
-        return country
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
-        if "week" in cleaned and "time_zone" in cleaned:
-            document = {"time_zone": cleaned["time_zone"], "week": cleaned["week"]}
-            self._refused(lambda: Calendar.from_document(document))
-        return cleaned
-
-    def _refused(self, check: Callable[[], object]) -> None:
-        """Puts what `check` refuses beside the field it names; what no field bears is the week's."""
-        try:
-            check()
-        except InvalidInput as refused:
-            for place, messages in refused.errors.items():
-                if place in self.fields:
-                    self.add_error(place, list(messages))
-                else:
-                    self.add_error("week", problem_lines({place: messages}))
 
 
 class HolidayInline(TabularInline):
     model = Holiday
     extra = 0
     fields = ("date", "name")
+    verbose_name_plural = "own holidays"
+
+
+class SpecialDayInline(TabularInline):
+    model = SpecialDay
+    form = SpecialDayForm
+    extra = 0
+    fields = ("date", "kind", "hours", "note")
+    verbose_name_plural = "hours and breaks of single dates"
+
+
+HOURS: tuple[str, Any] = (
+    "Opening hours",
+    {
+        "fields": tuple((open_field(day), break_field(day)) for day in WEEKDAYS),
+        "description": (
+            "For example “09:00-12:30, 13:00-17:00”; “22:00-06:00” runs into the next day; nothing means closed."
+            " Breaks are taken out of the hours of their day, those of single dates too."
+        ),
+    },
+)
 
 
 @admin.register(BusinessCalendar)
 class BusinessCalendarAdmin(KeptAdmin, SaveThenActAdmin):
     form = CalendarForm
-    inlines = (HolidayInline,)
+    inlines = (HolidayInline, SpecialDayInline)
     list_display = ("name", "key", "time_zone", "country")
     search_fields = ("name", "key")
     ordering = ("name",)
     readonly_fields = ("preview", "frozen")
     actions_submit_line = ("freeze",)
-    add_fieldsets = ((None, {"fields": ("key", "name", "time_zone", "country", "week")}),)
+    actions_detail = ("look", "import_holidays")
+    add_fieldsets = ((None, {"fields": ("key", "name", "time_zone", "country")}), HOURS)
     fieldsets = (
         (None, {"fields": ("key", "name", "time_zone", "country", "frozen")}),
-        ("Opening hours", {"fields": ("preview", "week")}),
+        HOURS,
+        ("As it is saved", {"fields": ("preview",)}),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: BusinessCalendar | None = None) -> Sequence[str]:
@@ -95,6 +81,14 @@ class BusinessCalendarAdmin(KeptAdmin, SaveThenActAdmin):
         if before and before.pk == version.pk:
             return f"Nothing changed since {version}."
         return f"Frozen as {version}. Requests submitted from now on are measured by it."
+
+    @action(description="Look at a year, try a deadline", url_path="look", permissions=["view"])
+    def look(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return look_page(request, get_object_or_404(BusinessCalendar, pk=unquote(object_id)))
+
+    @action(description="Holidays from a file", url_path="import", permissions=["change"])
+    def import_holidays(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return import_page(request, get_object_or_404(BusinessCalendar, pk=unquote(object_id)))
 
     @display(description="newest version")
     def frozen(self, calendar: BusinessCalendar) -> str:
