@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from time import monotonic
 from typing import Any
 
 import icalendar
@@ -16,6 +17,7 @@ from apps.core.errors import InvalidInput
 MOST_BYTES = 1_000_000
 MOST_EVENTS = 2_000
 MOST_DAYS = 2_000
+MOST_SECONDS = 5
 LONGEST_NAME = 120
 EARLIEST = date(1901, 1, 1)
 TOO_OFTEN = {"SECONDLY", "MINUTELY", "HOURLY"}
@@ -102,23 +104,35 @@ def _check_repetition(event: Any) -> None:
     rules = event.get("RRULE") or []
     for rule in rules if isinstance(rules, list) else [rules]:
         often = {str(one).upper() for one in rule.get("FREQ", [])}
+        if "DAILY" in often and any(key.startswith("BY") and key != "BYDAY" for key in rule):
+            raise _refused(f"The event {_name(event)!r} is repeated daily with conditions; that is not read.")
         if often & TOO_OFTEN or any(key in rule for key in ("BYHOUR", "BYMINUTE", "BYSECOND")):
             raise _refused(f"The event {_name(event)!r} is repeated more often than daily.")
 
 
 def _days(events: list[Any], years: range) -> Iterator[tuple[date, str, bool]]:
     low, high = date(years[0], 1, 1), date(years[-1] + 1, 1, 1)
-    calendar = icalendar.Calendar()
-    for event in events:
-        calendar.add_component(event)
     try:
-        occurrences = recurring_ical_events.of(calendar).between(low, high)
-        spans = sorted((*_span(event), _name(event), str(event.get("STATUS", "")).upper()) for event in occurrences)
+        spans = sorted(
+            (*_span(one), _name(one), str(one.get("STATUS", "")).upper()) for one in _occurrences(events, low, high)
+        )
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         raise _refused(f"An event of this file cannot be laid out: {str(error)[:200]}") from error
     for first, last, name, status in spans:
         for n in range(max(0, (low - first).days), min((last - first).days, (high - first).days)):
             yield first + timedelta(days=n), name, status == "CANCELLED"
+
+
+def _occurrences(events: list[Any], low: date, high: date) -> Iterator[Any]:
+    """Every event with its own exceptions (the same UID). Bounded: a rule that never applies is tried to 9999."""
+    series: dict[str, icalendar.Calendar] = {}
+    for number, event in enumerate(events):
+        series.setdefault(str(event.get("UID", number)), icalendar.Calendar()).add_component(event)
+    began = monotonic()
+    for calendar in series.values():
+        if monotonic() - began > MOST_SECONDS:
+            raise _refused("This file takes too long to lay out: it has too many events that are repeated.")
+        yield from recurring_ical_events.of(calendar).between(low, high)
 
 
 def _span(event: Any) -> tuple[date, date]:

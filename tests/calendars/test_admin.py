@@ -227,7 +227,7 @@ def test_a_file_is_shown_first_and_its_days_are_added_when_somebody_says_so(
     assert "<td>Friday</td><td>Christmas</td><td>new</td>" in shown.context["found"]
     assert Holiday.objects.count() == 1
     answer = client.post(shown.wsgi_request.path, {"preview": shown.context["signed"]}, follow=True)
-    assert said(answer) == ["1 holidays were added; 1 were there already. Freeze a version to use them."]
+    assert said(answer) == ["Holidays added: 1; there already: 1. Freeze a version to use them."]
     assert list(calendar.holidays.values_list("date", "name")) == [
         (date(2026, 12, 25), "Christmas"),
         (date(2026, 12, 26), "Own name"),

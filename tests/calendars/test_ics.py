@@ -73,6 +73,10 @@ def test_a_name_is_one_line_of_plain_text_and_may_be_missing() -> None:
         (ics(event("UID:1", "DTSTART:20260101T100000Z")), "No all-day event lies in the years 2025 to 2028 (1 with"),
         (ics(event("UID:1", "DTSTART;VALUE=DATE:19990101")), "No all-day event lies in the years 2025 to 2028."),
         (
+            ics(event("UID:1", "DTSTART;VALUE=DATE:20260101", "RRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30")),
+            "The event 'Holiday' is repeated daily with conditions; that is not read.",
+        ),
+        (
             ics(event("UID:1", "DTSTART;VALUE=DATE:20260101", "RRULE:FREQ=NEVER")),
             "The event 'Holiday' has a broken RRULE: ",
         ),
@@ -83,6 +87,20 @@ def test_what_is_no_calendar_of_holidays_is_refused_with_the_reason(data: bytes,
         read_holidays(data, years=YEARS)
     assert list(refusal.value.errors) == ["file"]
     assert refusal.value.errors["file"][0].startswith(reason)
+
+
+def test_an_occurrence_that_was_moved_is_on_its_new_day_only() -> None:
+    yearly = event("UID:8", "DTSTART;VALUE=DATE:20260427", "SUMMARY:King", "RRULE:FREQ=YEARLY;COUNT=2")
+    moved = event("UID:8", "RECURRENCE-ID;VALUE=DATE:20270427", "DTSTART;VALUE=DATE:20270426", "SUMMARY:King")
+    assert read_holidays(ics(yearly, moved), years=YEARS).days == {date(2026, 4, 27): "King", date(2027, 4, 26): "King"}
+
+
+@pytest.mark.long
+def test_rules_that_never_apply_cannot_keep_it_busy() -> None:
+    lines = ("DTSTART;VALUE=DATE:19010101", "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30")
+    never = [event(f"UID:{n}", *lines) for n in range(2000)]
+    with pytest.raises(InvalidInput, match="takes too long"):
+        read_holidays(ics(*never), years=YEARS)
 
 
 def test_more_days_than_a_calendar_holds_are_refused() -> None:

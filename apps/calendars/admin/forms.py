@@ -154,7 +154,7 @@ class TryForm(forms.Form):
     )
     length = forms.DecimalField(min_value=0, decimal_places=2, max_digits=12, widget=UnfoldAdminDecimalFieldWidget())
     unit = forms.ChoiceField(choices=UNITS, widget=UnfoldAdminSelectWidget())
-    of = forms.ChoiceField(label="calendar", widget=UnfoldAdminSelectWidget())
+    of = forms.ChoiceField(label="Calendar", widget=UnfoldAdminSelectWidget())
 
     def __init__(self, *args: Any, versions: Sequence[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

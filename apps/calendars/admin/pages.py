@@ -73,7 +73,7 @@ def import_page(request: HttpRequest, calendar: BusinessCalendar) -> HttpRespons
             )
             context |= {
                 "signed": signed,
-                "found": table(("Date", "Day", "Name", ""), rows, empty=""),
+                "found": table(("Date", "Day", "Name", "State"), rows, empty=""),
                 "new": sum(day not in known for day in found.days),
                 "left_out": found.left_out,
             }
@@ -91,7 +91,7 @@ def _added(request: HttpRequest, calendar: BusinessCalendar) -> HttpResponse:
     with transaction.atomic():
         count = add_holidays(calendar, {date.fromisoformat(day): name for day, name in days.items()})
     there = len(days) - count
-    messages.success(request, f"{count} holidays were added; {there} were there already. Freeze a version to use them.")
+    messages.success(request, f"Holidays added: {count}; there already: {there}. Freeze a version to use them.")
     return HttpResponseRedirect(_change_page(calendar))
 
 
