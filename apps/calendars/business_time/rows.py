@@ -117,8 +117,8 @@ def _tellings(row: Row, found: tuple[Any, ...], counts: list[int]) -> list[list[
         cuts = [at for at in _openings(calendar, low, high) if low < at < high]
         edges = [low, *cuts, high]
         apart += pairwise(edges)
-    ended = "end" in row
-    return [list(told if ended else told[:count]) for count in counts for told in (found, apart)]
+    whole = "end" in row or not all(counts)
+    return [list(told if whole else told[:count]) for count in counts for told in (found, apart)]
 
 
 def _openings(calendar: Calendar, low: datetime, high: datetime) -> list[datetime]:
