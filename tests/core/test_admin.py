@@ -14,6 +14,7 @@ from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from apps.accounts.delegations import Terms, create_delegation
 from apps.approvals.models import ApprovalPolicyVersion
 from apps.calendars.models import BusinessCalendar, CalendarVersion
 from apps.core import clock
@@ -47,7 +48,7 @@ READ_ONLY = [model for model, page in SITE.items() if isinstance(page, ReadOnlyA
 RUNTIME = {
     "Stream", "Event", "Note", "Delivery", "Incident", "WorkflowRun", "StepVisit", "Task", "Timer", "Approval",
     "SlaClock", "Request", "RequestParticipant", "ImportedCase", "Notification",
-    "KeyClaim", "ActionCall",
+    "KeyClaim", "ActionCall", "Delegation",
 }  # fmt: skip
 
 
@@ -83,6 +84,9 @@ def client() -> Client:
         approval = request.stream.approvals.get()
         record_decision(approval, verdict="approve", comment="fine", actor=boss)
     claim_task(Task.objects.latest("pk"), actor=bob)
+    for day in range(3):
+        away = clock.now() + timedelta(days=1 + 2 * day)
+        create_delegation(boss, Terms(deputy=bob, starts_at=away, ends_at=away + timedelta(days=1)))
     place_events()
     for run in WorkflowRun.objects.all():
         _rest(run, ann.pk)
