@@ -356,7 +356,8 @@ def test_what_somebody_else_published_meanwhile_is_not_written_over(client: Clie
     looked = press(client, begin(client), "look", **{"levels-0-comment": "on_any"})
     ApprovalPolicyVersion.freeze("board", {**DOCUMENT, "earlier_answers": "count"})
     answer = press(client, looked, "publish")
-    assert said(answer)[-1].startswith("board v2 was published meanwhile")
+    assert said(answer)[-1].startswith("Nothing was published. There is board v2 already")
+    assert 'value="publish"' not in policy_form(answer)
     assert versions() == [("board", 1), ("board", 2)]
     assert json.loads(sent_by(policy_form(answer))["document"])["levels"][0]["comment"] == "on_any"
 
@@ -368,13 +369,21 @@ def test_the_button_of_an_older_version_begins_with_the_newest(client: Client) -
     assert client.get(f"{change.removesuffix('change/')}new-version/")["Location"] == f"{ADD}?base={newest.pk}"
 
 
+def test_a_new_policy_with_a_key_that_is_taken_is_sent_to_the_one_that_is_there(client: Client) -> None:
+    begin(client)
+    looked = press(client, client.get(ADD), "look", key="board")
+    assert "There is board v1 already, with which this did not begin" in text_of(looked)
+    press(client, looked, "publish")
+    assert versions() == [("board", 1)]
+
+
 # refusals
 
 REFUSED = [
     ({"levels-0-id": "Not An Id"}, "levels-0-id", "must be a short name"),
     ({"levels-0-approvers-0-value": "nobody"}, "levels-0-approvers-0-value", "must be one of requester"),
     ({"levels-1-rule_number": "two"}, "levels-1-rule_number", "must be a whole number from 1 to 200"),
-    ({"levels-1-deadline_hours": "soon"}, "levels-1-deadline_hours", "must be a whole number"),
+    ({"levels-1-deadline_hours": "soon"}, "levels-1-deadline_hours", "such as 16, 1.5 or 0:30"),
     ({"levels-1-deadline_remind_at": "50, 50"}, "levels-1-deadline_remind_at", "50 is there twice"),
     ({"levels-1-deadline_then": "return"}, "levels-1-deadline_then", "contradicts"),
     ({"levels-1-to-0-kind": ""}, "levels-1-to-0-kind", "Choose what the value names."),
@@ -412,6 +421,13 @@ def test_what_a_published_workflow_could_not_use_is_said_at_its_level(client: Cl
     answer = press(client, begin(client, NAMED), "look", **{"levels-0-approvers-0-value": "gone"})
     assert list(answer.context["errors"]) == ["levels-0-approvers"]
     assert versions() == [("board", 1)]
+
+
+def test_what_may_be_left_empty_is_filled_in(client: Client) -> None:
+    changes = {"levels-0-name": "Head of IT", "levels-0-id": "", "levels-0-approvers-0-value": ""}
+    press(client, press(client, client.get(ADD), "look", key="board", **changes), "publish")
+    (level,) = ApprovalPolicyVersion.objects.get().document["levels"]
+    assert (level["id"], level["approvers"]) == ("head-of-it", [{"manager_of": "requester"}])
 
 
 def test_a_key_that_is_none_is_refused_beside_it(client: Client) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
+from django.utils.text import slugify
 
 from apps.approvals.policy_check import MOST_APPROVERS, MOST_LEVELS
 from apps.core.admin_parts import read_document
@@ -28,6 +29,7 @@ DIRECT = {
     "deadline.calendar": "deadline_calendar", "deadline.to": "to", "reject.groups": "groups", "rule.groups": "groups",
     "deadline.remind_at": "deadline_remind_at", "chair": "chair-value", "reauthenticate": "meaning",
 }  # fmt: skip
+NO_HOURS = "This must be business hours such as 16, 1.5 or 0:30, at most 9600."
 Errors = dict[str, list[str]]
 
 
@@ -114,6 +116,17 @@ def tidy(rows: Row) -> None:
         level["groups"] = [one for one in level["groups"] if any(one.values())]
 
 
+def complete(rows: Row) -> None:
+    """Fills in what may be left empty: the id of a level that has a name, whose manager is meant."""
+    for level in rows["levels"]:
+        if not level["id"] and "id" not in _keys(level):
+            level["id"] = slugify(level["name"])[:80].strip("-_")
+    lists = [rows["fallback"], *(level[name] for level in rows["levels"] for name in ("approvers", "to"))]
+    for row in (*(row for listed in lists for row in listed), *(level["chair"] for level in rows["levels"])):
+        if row["kind"] == "manager_of":
+            row["value"] = row["value"].strip() or "requester"
+
+
 # ------------------------------------------------------------------------------------ problems beside their fields
 
 
@@ -173,7 +186,7 @@ def beside(problems: Mapping[str, Sequence[str]], rows: Row, own: Errors) -> Err
         name = field_of(place, rows)
         if name in own or name.rpartition("-")[0] in refused:
             continue
-        errors.setdefault(name, []).extend(messages)
+        errors.setdefault(name, []).extend([NO_HOURS] if place.endswith(".business_seconds") else messages)
     return errors
 
 

@@ -40,12 +40,12 @@ KINDS = (
     ("person", "Person (user name)"),
     ("role", "Role"),
     ("team", "Team (key)"),
-    ("manager_of", "Manager of (requester, requested_for)"),
+    ("manager_of", "Manager of"),
     ("manager_of_team", "Lead of the team (key)"),
     ("field", "Person in the form's field"),
     ("owner_of", "Owner of the item (slug)"),
     ("cel", "CEL expression"),
-    ("json", "As JSON (a matrix by amount ...)"),
+    ("json", "JSON (a matrix)"),
 )
 F = TypeVar("F", bound=forms.Form)
 EXPERT = "A JSON object with keys that the fields above cannot hold. Nearly always empty."
@@ -120,7 +120,7 @@ class PolicyFields(_Fields):
 
 
 class LevelFields(_Fields):
-    id = _text("Id", "Short, lower case: it names the level in the history.", maxlength=80)
+    id = _text("Id", "Short, lower case. Empty: made from the name.", maxlength=80)
     name = _text("Name", "What people read.", maxlength=200)
     when = _lines(
         "Only when (CEL)", "For example request.data.amount > 1000.0. Empty: the level always applies.", code=True

@@ -72,7 +72,7 @@ def look_at(document: Mapping[str, Any], *, key: str, sent: Mapping[str, str], a
     """The look at a document that the check accepts. The recent requests are those that the actor may see."""
     seen = visible_requests(actor).filter(submitted_at__isnull=False)
     recent = list(seen[:MOST_SAMPLES])
-    chosen = sent.get("sample") or (recent[0].number if recent else "")
+    chosen = sent.get("sample") or _first(recent, key)
     told = {name: sent.get(name, "") for name in ("item", "requester", "values")}
     form = SampleForm(recent=recent, initial={"sample": chosen or OWN, **told})
     touched = touched_workflows(key)
@@ -84,6 +84,12 @@ def look_at(document: Mapping[str, Any], *, key: str, sent: Mapping[str, str], a
     except InvalidInput as refused:
         return Look(form=form, touched=touched, problems=problem_lines(refused.errors))
     return Look(form=form, touched=touched, sample=sample, levels=who_would_be_asked(parse_policy(document), people))
+
+
+def _first(recent: Sequence[Request], key: str) -> str:
+    """The newest request that runs under the policy, else the newest of all."""
+    under = [one for one in recent if key in one.pins.get("policies", {})]
+    return next((one.number for one in (*under, *recent)), "")
 
 
 def _sample(chosen: str, told: Mapping[str, str], recent: Sequence[Request], actor: User) -> tuple[Concerned, str]:

@@ -23,7 +23,16 @@ from apps.approvals.quorum import check_policy
 from apps.core.admin_parts import as_text, problem_lines, read_document
 from apps.core.errors import DomainError, InvalidInput, PreconditionFailed
 from apps.core.models import digest
-from apps.requests.admin.policy.entered import Errors, beside, changed, entered, of_the_gate, own_problems, tidy
+from apps.requests.admin.policy.entered import (
+    Errors,
+    beside,
+    changed,
+    complete,
+    entered,
+    of_the_gate,
+    own_problems,
+    tidy,
+)
 from apps.requests.admin.policy.forms import page_of
 from apps.requests.admin.policy.look import look_at
 from apps.requests.admin.policy.rows import NEW_POLICY, Cannot, Row, document_from, rows_of, same
@@ -66,6 +75,7 @@ class PolicyPages:
         base = self.request.GET.get("base", "")
         version = ApprovalPolicyVersion.objects.filter(pk=base).first() if base.isdecimal() else None
         if version:
+            version = ApprovalPolicyVersion.objects.current(version.key)
             self.key, self.base = version.key, f"{version.key}:{version.n}"
         document = version.document if version else NEW_POLICY
         if self.request.GET.get("as") == "json":
@@ -89,6 +99,7 @@ class PolicyPages:
         if button.split(":")[0] in ("add", "remove", "up", "down"):
             return self.fields_page(rows, focus=changed(rows, button))
         tidy(rows)
+        complete(rows)
         document, own = document_from(rows), own_problems(rows)
         if button == "json" and not own:
             return self.json_page(as_text(document, order=ORDER))
@@ -133,12 +144,15 @@ class PolicyPages:
         newest = ApprovalPolicyVersion.objects.current(self.key)
         if newest is not None and newest.hash == digest(document):
             return newest, False
-        if newest is not None and self.base != f"{newest.key}:{newest.n}":
-            raise PreconditionFailed(
-                f"{newest} was published meanwhile, or you began with another version. Nothing was published:"
-                " press “New version” on it and enter your change there."
-            )
+        if lack := self._out_of_date(newest):
+            raise PreconditionFailed(f"Nothing was published. {lack}")
         return publish_policy(self.key, document, created_by=f"user:{acting(self.request).pk}"), True
+
+    def _out_of_date(self, newest: ApprovalPolicyVersion | None) -> str:
+        """Why what was entered may not follow the newest version of its key; "" if it may."""
+        if newest is None or self.base == f"{newest.key}:{newest.n}":
+            return ""
+        return f"There is {newest} already, with which this did not begin: press “New version” on it and change that."
 
     # -------------------------------------------------------------------- problems
 
@@ -183,8 +197,8 @@ class PolicyPages:
         newest = ApprovalPolicyVersion.objects.current(self.key)
         n = newest.n + 1 if newest else 1
         same_as = newest if newest is not None and newest.hash == digest(document) else None
-        text = as_text(document, order=ORDER)
-        return self._page("look", document=text, look=look, next=f"{self.key} v{n}", same_as=same_as, problems=[])
+        shown = {"document": as_text(document, order=ORDER), "look": look, "next": f"{self.key} v{n}"}
+        return self._page("look", **shown, same_as=same_as, out_of_date=self._out_of_date(newest))
 
     def _page(self, name: str, **context: Any) -> HttpResponse:
         title = f"New version of {self.key}" if self.base else "New approval policy"
