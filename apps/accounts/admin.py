@@ -46,7 +46,7 @@ class PersonAdmin(KeptAdmin, UserAdmin):
     autocomplete_fields = ("manager", "groups")
     filter_horizontal = ("user_permissions",)
     readonly_fields = ("stream_link", "teams", "last_login", "date_joined")
-    person = ("first_name", "last_name", "email", "department", "manager", "time_zone")
+    person = ("first_name", "last_name", "email", "department", "manager", "time_zone", "calendar")
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         ("Person", {"fields": person}),

@@ -12,8 +12,8 @@ from apps.core.admin import KeyedVersionAdmin, VersionForm
 from apps.core.admin_parts import ACTIVE, BAD, GOOD, WAITING, badge, link_to
 from apps.outbox.admin import OfStreamAdmin
 from apps.sla.models import SlaClock, SlaPolicyVersion
+from apps.sla.policy_check import check_policy
 from apps.sla.selectors import calendar_keys
-from apps.sla.targets import check_policy
 
 
 def check_with_calendars(document: object) -> dict[str, list[str]]:

@@ -23,5 +23,7 @@ class SlaEvent(StrEnum):
     RESUMED = "sla.resumed"
     WARNED = "sla.warned"
     BREACHED = "sla.breached"
+    ESCALATED = "sla.escalated"
+    REBASED = "sla.rebased"
     MET = "sla.met"
     VOIDED = "sla.voided"

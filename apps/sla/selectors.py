@@ -2,20 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from apps.calendars.business_time import Calendar
+from apps.calendars.selectors import calendar_of
+from apps.sla.clock import CONTEXT_EVENTS
 from apps.sla.enums import ClockStatus
 from apps.sla.models import SlaClock, SlaPolicyVersion
-from apps.sla.targets import Target, targets_for
+from apps.sla.targets import SlaPolicy, Target, parse_policy
+
+
+class Versions(Mapping[int, Calendar]):
+    """Every calendar version by id, read when it is asked for."""
+
+    def __getitem__(self, version_id: int) -> Calendar:
+        return calendar_of(version_id)
+
+    def __iter__(self) -> Iterator[int]:
+        raise NotImplementedError("Calendar versions are looked up, not listed.")
+
+    def __len__(self) -> int:
+        raise NotImplementedError("Calendar versions are looked up, not counted.")
+
+
+CALENDARS = Versions()
 
 
 @lru_cache(maxsize=1024)
-def targets_of(version_id: int, priority: str) -> tuple[Target, ...]:
-    """The targets a policy version sets for a priority: immutable, so cached for ever."""
-    return targets_for(SlaPolicyVersion.objects.get(pk=version_id).document, priority)
+def policy_of(version_id: int) -> SlaPolicy:
+    """The parsed policy of a version: immutable, so cached for ever."""
+    return parse_policy(SlaPolicyVersion.objects.get(pk=version_id).document)
+
+
+@lru_cache(maxsize=1024)
+def events_of(version_id: int) -> frozenset[str]:
+    """The types of the events that may move a clock of the policy version."""
+    read = frozenset(kind for target in policy_of(version_id).targets for kind in target.events())
+    return read | CONTEXT_EVENTS
+
+
+def target_of(clock: SlaClock) -> Target:
+    """The target a clock measures, from the policy version it runs under."""
+    found = policy_of(clock.policy_id).target(clock.target)
+    assert found is not None
+    return found
 
 
 def current_policy(key: str) -> SlaPolicyVersion | None:
@@ -26,7 +60,7 @@ def current_policy(key: str) -> SlaPolicyVersion | None:
 
 def calendar_keys(document: dict[str, Any]) -> set[str]:
     """The calendars a policy document names."""
-    return {target["calendar"] for target in document["targets"] if target.get("calendar")}
+    return parse_policy(document).calendars()
 
 
 def unstopped(stream_ids: list[int]) -> QuerySet[SlaClock]:

@@ -1,58 +1,63 @@
-"""Starting clocks, letting them follow events, noticing what fell due. The caller holds the lock and publishes."""
+"""Clocks follow events, and time: what becomes of the stored rows. The caller holds the lock and publishes."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from apps.calendars.business_time import Calendar
-from apps.calendars.selectors import calendar_of
-from apps.outbox.models import Stream
+from apps.outbox.models import Event, Stream
 from apps.outbox.publish import SYSTEM, NewEvent
 from apps.sla import clock
-from apps.sla.clock import ClockEvent, ClockState, Crossing
+from apps.sla.clock import ClockEvent, ClockState, Context, Crossing, Target
+from apps.sla.clock.context import REBASED, SUBMITTED
 from apps.sla.enums import ClockStatus, SlaEvent
 from apps.sla.models import SlaClock
-from apps.sla.selectors import targets_of, unstopped
-from apps.sla.targets import Target
+from apps.sla.selectors import CALENDARS, events_of, policy_of, target_of, unstopped
+from apps.sla.targets import SlaPolicy
 
-COLUMNS = ("elapsed", "running_since", "due_at", "next_check_at", "breached_at", "stopped_at")
-SAVED = [*COLUMNS, "status", "warned"]
-FOLLOWED = frozenset(kind for table in clock.TRIGGERS.values() for kind in table)
-RESTARTS = "request.reopened"
+COLUMNS = (
+    "priority", "allowed", "elapsed", "running_since", "due_at", "next_check_at", "breached_at", "stopped_at",
+    "open_items",
+)  # fmt: skip
+LISTS = ("warned", "escalated", "paused_by")
+SAVED = [*COLUMNS, *LISTS, "calendar_id", "policy_id", "status"]
+UPDATED = [name.removesuffix("_id") for name in SAVED]
 
 
 @dataclass(kw_only=True)
 class Clocks:
     """The clocks of a locked stream during one write: read once, and only if something matters to them.
 
-    `save` writes each that changed once. What the other methods return the caller publishes, in that order.
+    `context` is what the events said before the write. `save` writes each that changed once. What the other methods
+    return the caller publishes, in that order.
     """
 
     stream: Stream
+    context: Context
     rows: list[SlaClock] | None = None
     changed: dict[int, SlaClock] = field(default_factory=dict)
 
-    def start(self, *, policy_id: int, calendars: Mapping[str, int], priority: str, at: datetime) -> list[NewEvent]:
-        """One running clock per target of the policy for this priority. `calendars`: key -> version id, as pinned."""
-        targets = targets_of(policy_id, priority)
-        rows = [
-            _started(self.stream, target, policy_id, calendars.get(target.calendar or ""), priority, at)
-            for target in targets
-        ]
-        SlaClock.objects.bulk_create(rows)
-        self.rows = rows
-        return [_event(SlaEvent.STARTED, row, at) for row in rows]
+    @property
+    def policy(self) -> SlaPolicy | None:
+        """The policy that is in force; None for a request without one."""
+        return policy_of(self.context.policy) if self.context.policy else None
 
     def follow(self, events: Sequence[NewEvent]) -> list[NewEvent]:
-        """Lets the clocks follow what just happened, thresholds reached before it included."""
+        """Lets the clocks follow what just happened, thresholds reached before it included; new ones start."""
         told: list[NewEvent] = []
         for event in events:
-            if event.type in FOLLOWED and event.type != "request.submitted":
-                self._mark(row for row in self._moving() if _follow(row, event, told))
-                if event.type == RESTARTS:
-                    self._restart(event.at, told)
+            happened = ClockEvent(type=event.type, at=event.at, data=event.data)
+            self.context = self.context.after(happened)
+            if self.context.policy and event.type in events_of(self.context.policy):
+                if event.type == SUBMITTED and self.rows is None:
+                    self.rows = []  # nothing can run yet
+                if event.type == REBASED:
+                    self._rebase(happened, told)
+                else:
+                    self._follow(happened, told)
         return told
 
     def next_at(self) -> datetime | None:
@@ -60,23 +65,19 @@ class Clocks:
         return min((row.next_check_at for row in self._moving() if row.next_check_at), default=None)
 
     def fall_due(self, now: datetime) -> list[NewEvent]:
-        """Marks the warnings and breaches that fell due until `now`, each once."""
+        """Marks the warnings, breaches and escalations that fell due until `now`, each once."""
         told: list[NewEvent] = []
         due = [row for row in self._moving() if row.next_check_at and row.next_check_at <= now]
         for row in due:
-            state, crossings = clock.check(state_of(row), target_of(row), calendar_of_clock(row), now)
-            _store(row, state)
-            told += _crossings(row, crossings)
+            state, crossings = clock.check(state_of(row), target_of(row), CALENDARS, now)
+            store(row, state)
+            told += crossings_of(row, crossings)
         self._mark(due)
         return told
 
     def save(self) -> None:
-        """One statement for all clocks that changed, none without: an upsert, which the ORM puts together in a fifth of
-        the time that `bulk_update` takes for its branches per column and row.
-        """
-        if self.changed:
-            rows = [self.changed[pk] for pk in sorted(self.changed)]
-            SlaClock.objects.bulk_create(rows, update_conflicts=True, unique_fields=["pk"], update_fields=SAVED)
+        """One statement for all clocks that changed, none without."""
+        save_clocks([self.changed[pk] for pk in sorted(self.changed)])
         self.changed = {}
 
     def _moving(self) -> list[SlaClock]:
@@ -88,86 +89,146 @@ class Clocks:
     def _mark(self, rows: Iterable[SlaClock]) -> None:
         self.changed |= {row.pk: row for row in rows}
 
-    def _restart(self, at: datetime, told: list[NewEvent]) -> None:
-        """A reopened request is measured anew: the latest clock of each resolution target gets a successor."""
-        self.save()
-        past = SlaClock.objects.filter(stream=self.stream, metric="resolution").order_by("id")
-        latest = {row.target: row for row in past}
-        rows = [
-            _started(self.stream, target_of(last), last.policy_id, last.calendar_id, last.priority, at)
-            for last in latest.values()
-            if last.stopped_at is not None or last.status == ClockStatus.VOID
-        ]
-        SlaClock.objects.bulk_create(rows)
-        self.rows = [*(self.rows or []), *rows]
-        told += [_event(SlaEvent.STARTED, row, at) for row in rows]
+    def _follow(self, event: ClockEvent, told: list[NewEvent]) -> None:
+        policy, new = self.policy, []
+        assert policy is not None
+        live = {row.target: row for row in self._moving()}
+        for target in policy.targets:
+            row = live.get(target.id)
+            begins = clock.begins(target, event, state_of(row) if row else None) and not self._is_over(
+                target, row, event
+            )
+            if row is not None and self._advance(row, target, event, told):
+                self._mark([row])
+            if begins:
+                new.append(started(self.stream, target, self.context, event.at))
+        if new:
+            self.save()  # a clock that was reset is stopped in the database before its successor is there
+            SlaClock.objects.bulk_create(new)
+            self.rows = [*(self.rows or []), *new]
+            told += [event_of(SlaEvent.STARTED, row, event.at) for row in new]
+
+    def _rebase(self, event: ClockEvent, told: list[NewEvent]) -> None:
+        """Measures the live clocks by the versions that the event names: from now on, or (`retroactive`) anew."""
+        policy = self.policy
+        assert policy is not None
+        past = self._past(event) if event.data.get("retroactive") else None
+        for row in self._moving():
+            was, target = target_of(row), policy.target(row.target)
+            row.policy_id = self.context.policy or row.policy_id
+            if target is None:
+                store(row, clock.dropped(state_of(row), was, CALENDARS, event.at))
+            elif past is None:
+                state, crossings = clock.advance(state_of(row), target, self.context, CALENDARS, event, was=was)
+                told += crossings_of(row, crossings)
+                store(row, state)
+            else:
+                reading = clock.replay(target, CALENDARS, past, event.at)
+                told += _newly_crossed(row, reading.state, event.at)
+                store(row, reading.state, anew=True)
+            self._mark([row])
+
+    def _past(self, event: ClockEvent) -> list[ClockEvent]:
+        """Everything that was told of the request before, and the event."""
+        stored = Event.objects.filter(stream=self.stream).order_by("seq")
+        return [*(ClockEvent(type=one.type, at=one.at, data=one.data) for one in stored), event]
+
+    def _is_over(self, target: Target, row: SlaClock | None, event: ClockEvent) -> bool:
+        """Whether a target that is measured once has been measured."""
+        if target.repeats or row is not None or event.type == SUBMITTED:
+            return False
+        return SlaClock.objects.filter(stream=self.stream, target=target.id).exists()
+
+    def _advance(self, row: SlaClock, target: Target, event: ClockEvent, told: list[NewEvent]) -> bool:
+        before = state_of(row)
+        state, crossings = clock.advance(before, target, self.context, CALENDARS, event)
+        told += crossings_of(row, crossings)
+        kind = _TOLD.get((before.status, state.status))
+        if kind:
+            told.append(event_of(kind, row, event.at))
+        store(row, state)
+        return state != before
+
+
+def fall_due_together(stream_ids: Sequence[int], now: datetime) -> dict[int, list[NewEvent]]:
+    """What `Clocks.fall_due` does, for many locked streams in two statements; their events, in the order of time."""
+    due = SlaClock.objects.filter(stream_id__in=stream_ids, next_check_at__lte=now).order_by("stream_id", "id")
+    rows, told = list(due), defaultdict[int, list[NewEvent]](list)
+    for row in rows:
+        state, crossings = clock.check(state_of(row), target_of(row), CALENDARS, now)
+        store(row, state)
+        told[row.stream_id] += crossings_of(row, crossings)
+    save_clocks(rows)
+    return {pk: sorted(events, key=lambda event: event.at) for pk, events in told.items()}
+
+
+def save_clocks(rows: Sequence[SlaClock]) -> None:
+    """One upsert, which the ORM puts together in a fifth of the time that `bulk_update` takes for its branches."""
+    if rows:
+        SlaClock.objects.bulk_create(rows, update_conflicts=True, unique_fields=["pk"], update_fields=UPDATED)
 
 
 def state_of(row: SlaClock) -> ClockState:
     """The stored clock as the pure core's value."""
-    values = {name: getattr(row, name) for name in COLUMNS}
-    return ClockState(target_id=row.target, status=row.status, warned=tuple(row.warned), **values)
-
-
-def target_of(row: SlaClock) -> Target:
-    """The target the clock measures, from its pinned policy."""
-    return next(target for target in targets_of(row.policy_id, row.priority) if target.id == row.target)
-
-
-def calendar_of_clock(row: SlaClock) -> Calendar | None:
-    """The pinned calendar; None for a target in plain hours."""
-    return calendar_of(row.calendar_id) if row.calendar_id else None
-
-
-def _started(
-    stream: Stream, target: Target, policy_id: int, calendar_id: int | None, priority: str, at: datetime
-) -> SlaClock:
-    state = clock.start(target, calendar_of(calendar_id) if calendar_id else None, at)
-    row = SlaClock(
-        stream=stream,
-        policy_id=policy_id,
-        calendar_id=calendar_id,
-        target=target.id,
-        metric=target.metric,
-        priority=priority,
-        started_at=at,
+    values: dict[str, Any] = {name: getattr(row, name) for name in COLUMNS}
+    values |= {name: tuple(getattr(row, name)) for name in LISTS}
+    return ClockState(
+        target_id=row.target, status=row.status, calendar=row.calendar_id, started_at=row.started_at, **values
     )
-    _store(row, state)
-    return row
 
 
-def _follow(row: SlaClock, event: NewEvent, told: list[NewEvent]) -> bool:
-    before = state_of(row)
-    moved = ClockEvent(type=event.type, at=event.at, data=event.data)
-    state, crossings = clock.advance(before, target_of(row), calendar_of_clock(row), moved)
-    told += _crossings(row, crossings)
-    kind = _TOLD.get((before.status, state.status))
-    if kind:
-        told.append(_event(kind, row, event.at))
-    _store(row, state)
-    return state != before
-
-
-def _store(row: SlaClock, state: ClockState) -> None:
-    """The pure core's value into the row; a new status through its transition."""
+def store(row: SlaClock, state: ClockState, *, anew: bool = False) -> None:
+    """The pure core's value into the row; a new status through its transition (`anew`: from whatever it was)."""
     for name in COLUMNS:
         setattr(row, name, getattr(state, name))
-    row.warned = list(state.warned)
+    for name in LISTS:
+        setattr(row, name, list(getattr(state, name)))
+    row.calendar_id = state.calendar
+    if anew:
+        row.started_at = state.started_at
+        row.measure_anew(state.status)
+        return
     for step in _PATHS.get((row.status, state.status), ()):
         step(row)
 
 
-def _crossings(row: SlaClock, crossings: Sequence[Crossing]) -> list[NewEvent]:
-    kinds = {"warned": SlaEvent.WARNED, "breached": SlaEvent.BREACHED}
-    return [_event(kinds[crossing.kind], row, crossing.at, percent=crossing.percent) for crossing in crossings]
+def started(stream: Stream, target: Target, context: Context, at: datetime) -> SlaClock:
+    """The row of a clock that starts, not yet written."""
+    assert context.policy is not None
+    state = clock.start(target, context, CALENDARS, at)
+    row = SlaClock(
+        stream=stream,
+        policy_id=context.policy,
+        target=target.id,
+        metric=target.metric,
+        started_at=at,
+    )
+    store(row, state)
+    return row
 
 
-def _event(kind: SlaEvent, row: SlaClock, at: datetime, *, percent: int | None = None) -> NewEvent:
+def _newly_crossed(row: SlaClock, state: ClockState, at: datetime) -> list[NewEvent]:
+    """What a clock that is measured anew has behind it now and had not before."""
+    found = [Crossing(kind="warned", at=at, percent=percent) for percent in state.warned if percent not in row.warned]
+    if state.breached_at is not None and row.status != ClockStatus.BREACHED:
+        found.append(Crossing(kind="breached", at=state.breached_at))
+    return crossings_of(row, found)
+
+
+def crossings_of(row: SlaClock, crossings: Sequence[Crossing]) -> list[NewEvent]:
+    """The events of thresholds that were passed, in order."""
+    return [event_of(_CROSSED[crossing.kind], row, crossing.at, crossing=crossing) for crossing in crossings]
+
+
+def event_of(kind: SlaEvent, row: SlaClock, at: datetime, *, crossing: Crossing | None = None) -> NewEvent:
+    """What is told of a clock."""
     data: dict[str, object] = {"clock": row.pk, "target": row.target, "metric": row.metric}
-    if percent is not None:
-        data["percent"] = percent
-    if kind in (SlaEvent.WARNED, SlaEvent.BREACHED):
+    if crossing is not None:
         data["reached_at"] = at.isoformat()  # the event's own `at` never goes back behind an earlier event
+        if crossing.percent is not None:
+            data["percent"] = crossing.percent
+        if crossing.escalation is not None:
+            data["escalation"], data["do"] = crossing.escalation.id, crossing.escalation.do
     return NewEvent(type=kind, actor=SYSTEM, at=at, data=data)
 
 
@@ -189,4 +250,9 @@ _TOLD: Mapping[tuple[str, str], SlaEvent] = {
     (P, M): SlaEvent.MET,
     (R, V): SlaEvent.VOIDED,
     (P, V): SlaEvent.VOIDED,
+}
+_CROSSED: Mapping[str, SlaEvent] = {
+    "warned": SlaEvent.WARNED,
+    "breached": SlaEvent.BREACHED,
+    "escalated": SlaEvent.ESCALATED,
 }

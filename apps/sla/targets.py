@@ -1,164 +1,161 @@
-"""SLA policy documents: what they may say, and the targets they set for a priority. Pure."""
+"""SLA policies as values, made from their documents. Pure; `policy_check.py` says what a document may not say."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
 
 from apps.core.errors import InvalidInput
+from apps.sla.conditions import Change, Condition, defaults
+from apps.sla.policy_check import PRIORITIES, UNITS, check_policy
 
-PRIORITIES = ("critical", "high", "medium", "low")
-METRICS = ("response", "resolution")
-LATER_METRICS = ("stage", "step", "approval")
-UNITS = {"business_seconds": "business", "seconds": "elapsed"}
-LONGEST = 10 * 366 * 86_400
-MOST_TARGETS = 50
-ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
+Json = Mapping[str, Any]
+Rules = tuple[Json, ...]
 
-Problems = dict[str, list[str]]
+
+@dataclass(frozen=True, kw_only=True)
+class Duration:
+    """`n` of a unit: `business` or `elapsed` seconds, `business_days` or `calendar_days`; units are never mixed."""
+
+    n: int
+    unit: str
+
+    @property
+    def by_calendar(self) -> bool:
+        """Whether the clock counts the open seconds of a calendar, not all of them."""
+        return self.unit in ("business", "business_days")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Escalation:
+    """What happens at a per cent of the time, or `after_breach` seconds (as the clock counts them).
+
+    `do` is `notify`, `reassign`, `raise_priority` or `run_action`; `to` are the people or the team it names.
+    """
+
+    id: str
+    do: str
+    at: int | None = None
+    after_breach: int | None = None
+    to: Rules = ()
+    settings: Json = field(default_factory=dict, hash=False)
+
+    def threshold(self, allowed: float) -> float:
+        """The counted seconds at which it is due."""
+        return allowed * self.at / 100 if self.at is not None else allowed + (self.after_breach or 0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A time to keep: `seconds` of `unit` ("business" or "elapsed"), with warnings at percentages of it, ascending.
+    """A time to keep: a duration for each priority, with warnings at percentages of it, ascending.
 
-    `calendar` is the key of its calendar ("" if none is needed); `pauses` says whether a hold pauses it.
+    `calendar` is the key of its calendar ("" if none is needed); `follows` is empty or whose calendar counts instead:
+    the `requester`'s, the `team`'s, or the `owner`'s (whoever holds the request at each moment). `of` names the stage
+    or step it measures. With a `team` it counts only while that team holds the request (an OLA).
     """
 
     id: str
     metric: str
-    seconds: int
-    unit: str
+    durations: Mapping[str, Duration] = field(hash=False)
+    name: str = ""
+    of: str = ""
     calendar: str = ""
+    follows: str = ""
+    team: str = ""
     warn_at: tuple[int, ...] = ()
-    pauses: bool = True
+    escalations: tuple[Escalation, ...] = ()
+    changes: Mapping[Change, tuple[Condition, ...]] = field(default_factory=dict, hash=False)
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it is measured anew each time it starts; a first response is measured once."""
+        return self.metric != "response"
+
+    @property
+    def counts_items(self) -> bool:
+        """Whether several things may be open at once, all of which must end."""
+        return self.metric in ("step", "approval")
+
+    def events(self) -> frozenset[str]:
+        """The types of the events that its conditions read."""
+        return frozenset(condition.event for conditions in self.changes.values() for condition in conditions)
 
 
-def targets_for(document: Mapping[str, object], priority: str) -> tuple[Target, ...]:
-    """The targets of a policy for a priority, in the document's order.
+@dataclass(frozen=True, kw_only=True)
+class SlaPolicy:
+    """Targets in order. `retroactive`: a new version of it or of a calendar counts from the start of a clock."""
 
-    Raises `InvalidInput` for an unknown priority, and for a document in which `check_policy` finds a problem.
-    """
+    targets: tuple[Target, ...]
+    retroactive: bool = False
+
+    def target(self, target_id: str) -> Target | None:
+        return next((target for target in self.targets if target.id == target_id), None)
+
+    def measures(self, *metrics: str) -> bool:
+        return any(target.metric in metrics for target in self.targets)
+
+    @property
+    def watches_owner(self) -> bool:
+        """Whether it matters to some target who holds the request."""
+        return any(target.team or target.follows in ("team", "owner") for target in self.targets)
+
+    def calendars(self) -> set[str]:
+        """The keys of the calendars it names."""
+        return {target.calendar for target in self.targets if target.calendar}
+
+
+def parse_policy(document: object) -> SlaPolicy:
+    """The policy that a document states; raises `InvalidInput` with what `check_policy` finds."""
     problems = check_policy(document)
-    if priority not in PRIORITIES:
-        problems = {"priority": [f"“{priority[:40]}” is none of {', '.join(PRIORITIES)}."]}
     if problems:
         raise InvalidInput(problems)
-    pauses = bool(document.get("pause_on_hold", True))
-    targets = document["targets"]
-    assert isinstance(targets, list | tuple)
-    return tuple(_target(item, priority, pauses=pauses) for item in targets)
+    assert isinstance(document, Mapping)
+    pauses = document.get("pause_on_hold", True)
+    targets = tuple(_target(source, pauses=pauses) for source in document["targets"])
+    return SlaPolicy(targets=targets, retroactive=document.get("retroactive", False))
 
 
-def check_policy(document: object) -> Problems:
-    """What is wrong with an SLA policy document, by field ("targets.0.durations.low"); empty if nothing is.
-
-    Every target has a unique `id`, a `metric`, `durations` for each of the four priorities, either
-    `{"business_seconds": n}` (then also a `calendar`) or `{"seconds": n}`; `warn_at` are percentages from 1 to 99.
-    """
-    return _Check().policy(document)
-
-
-def _target(item: Mapping[str, object], priority: str, *, pauses: bool) -> Target:
-    durations, warn_at = item["durations"], item.get("warn_at", ())
-    assert isinstance(durations, Mapping)
-    assert isinstance(warn_at, list | tuple)
-    ((key, seconds),) = durations[priority].items()
+def _target(source: Json, *, pauses: bool) -> Target:
+    calendar = source.get("calendar", "")
+    follows = calendar["of"] if isinstance(calendar, Mapping) else ""
+    key = calendar.get("else", "") if isinstance(calendar, Mapping) else calendar
+    of = source.get("of", "")
     return Target(
-        id=str(item["id"]),
-        metric=str(item["metric"]),
-        seconds=seconds,
-        unit=UNITS[key],
-        calendar=str(item.get("calendar", "")),
-        warn_at=tuple(sorted(warn_at)),
-        pauses=pauses,
+        id=source["id"],
+        name=source.get("name", ""),
+        metric=source["metric"],
+        of=of,
+        durations=MappingProxyType({name: _duration(source["durations"][name]) for name in PRIORITIES}),
+        calendar=key,
+        follows=follows,
+        team=source.get("team", ""),
+        warn_at=tuple(sorted(source.get("warn_at", ()))),
+        escalations=tuple(_escalations(source.get("escalations", ()))),
+        changes=MappingProxyType(defaults(source["metric"], of, pauses=pauses) | _changes(source.get("on", {}))),
     )
 
 
-def _is_whole(value: object, low: int, high: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+def _duration(source: Json) -> Duration:
+    ((key, n),) = source.items()
+    return Duration(n=n, unit=UNITS[key])
 
 
-class _Check:
-    """Collects the problems of one document."""
+def _escalations(sources: Sequence[Json]) -> Iterable[Escalation]:
+    for source in sources:
+        yield Escalation(
+            id=source["id"],
+            do=source["do"],
+            at=source.get("at"),
+            after_breach=source.get("after_breach"),
+            to=tuple(MappingProxyType({**rule}) for rule in source.get("to", ())),
+            settings=MappingProxyType({key: source[key] for key in ("text", "action", "with") if key in source}),
+        )
 
-    def __init__(self) -> None:
-        self.problems: Problems = {}
-        self.ids: set[str] = set()
 
-    def policy(self, document: object) -> Problems:
-        if not isinstance(document, Mapping):
-            return {"policy": ["An SLA policy is an object with targets."]}
-        self._keys("", document, {"targets", "pause_on_hold"})
-        if not isinstance(document.get("pause_on_hold", True), bool):
-            self._problem("pause_on_hold", "Must be true or false.")
-        targets = document.get("targets")
-        if not isinstance(targets, list | tuple) or not 1 <= len(targets) <= MOST_TARGETS:
-            self._problem("targets", f"Must be a list of 1 to {MOST_TARGETS} targets.")
-            return self.problems
-        for number, target in enumerate(targets):
-            self._target(f"targets.{number}", target)
-        return self.problems
-
-    def _problem(self, place: str, message: str) -> None:
-        self.problems.setdefault(place, []).append(message)
-
-    def _keys(self, place: str, value: Mapping[object, object], known: set[str]) -> None:
-        for key in value.keys() - known:
-            self._problem(f"{place}.{str(key)[:40]}".lstrip("."), "Unknown key.")
-
-    def _target(self, place: str, target: object) -> None:
-        if not isinstance(target, Mapping):
-            self._problem(place, "A target is an object.")
-            return
-        self._keys(place, target, {"id", "metric", "calendar", "durations", "warn_at"})
-        self._id(f"{place}.id", target.get("id"))
-        self._metric(f"{place}.metric", target.get("metric"))
-        self._warnings(f"{place}.warn_at", target.get("warn_at", []))
-        units = self._durations(f"{place}.durations", target.get("durations"))
-        calendar = target.get("calendar")
-        if "calendar" in target and not (isinstance(calendar, str) and ID.fullmatch(calendar)):
-            self._problem(f"{place}.calendar", "Must be the key of a calendar.")
-        elif "business" in units and not calendar:
-            self._problem(f"{place}.calendar", "Business time needs a calendar.")
-
-    def _id(self, place: str, value: object) -> None:
-        if not isinstance(value, str) or not ID.fullmatch(value):
-            self._problem(place, "Must be a short name of lower-case letters, digits, “-” and “_”.")
-        elif value in self.ids:
-            self._problem(place, f"“{value}” is there twice.")
-        else:
-            self.ids.add(value)
-
-    def _metric(self, place: str, value: object) -> None:
-        if value in LATER_METRICS:
-            self._problem(place, f"“{value}” is not available yet.")
-        elif value not in METRICS:
-            self._problem(place, f"Must be one of {', '.join(METRICS)}.")
-
-    def _warnings(self, place: str, value: object) -> None:
-        if not isinstance(value, list | tuple) or not all(_is_whole(percent, 1, 99) for percent in value):
-            self._problem(place, "Must be a list of whole percentages from 1 to 99.")
-        elif len(set(value)) < len(value):
-            self._problem(place, "A percentage is there twice.")
-
-    def _durations(self, place: str, value: object) -> set[str]:
-        if not isinstance(value, Mapping):
-            self._problem(place, "Must name a duration for each priority.")
-            return set()
-        self._keys(place, value, set(PRIORITIES))
-        return {self._duration(f"{place}.{priority}", value.get(priority)) for priority in PRIORITIES}
-
-    def _duration(self, place: str, value: object) -> str:
-        """The unit of a duration; empty where it has none."""
-        if value is None:
-            self._problem(place, "This priority has no duration.")
-        elif not isinstance(value, Mapping) or len(value) != 1 or not value.keys() <= UNITS.keys():
-            self._problem(place, 'Must be {"business_seconds": n} or {"seconds": n}.')
-        else:
-            ((key, seconds),) = value.items()
-            if not _is_whole(seconds, 1, LONGEST):
-                self._problem(place, f"Must be a whole number of seconds from 1 to {LONGEST}.")
-            return UNITS[key]
-        return ""
+def _changes(source: Json) -> dict[Change, tuple[Condition, ...]]:
+    return {
+        Change(change): tuple(Condition(event=one["event"], where=one.get("where")) for one in conditions)
+        for change, conditions in source.items()
+    }

@@ -13,6 +13,7 @@ class Team(models.Model):
     lead = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="leads"
     )
+    calendar = models.SlugField(blank=True, help_text="The key of the calendar this team works by")
     group = models.OneToOneField(Group, on_delete=models.PROTECT, related_name="team", editable=False)
 
     def __str__(self) -> str:

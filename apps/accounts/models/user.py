@@ -22,6 +22,7 @@ class User(AbstractUser):
 
     manager = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="reports")
     department = models.CharField(max_length=120, blank=True)
+    calendar = models.SlugField(blank=True, help_text="The key of the calendar this person works by")
     time_zone = models.CharField(max_length=64, default="UTC", validators=[check_zone])
     stream = models.OneToOneField(Stream, null=True, editable=False, on_delete=models.PROTECT, related_name="person")
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
-from django_fsm import FSMField, transition
+from django_fsm import RETURN_VALUE, FSMField, transition
 
 from apps.calendars.models import CalendarVersion
 from apps.outbox.models import Stream
@@ -13,7 +13,10 @@ LIVE = [ClockStatus.RUNNING, ClockStatus.PAUSED]
 
 
 class SlaClock(models.Model):
-    """The stored reading of one target: a cache of the replay in `sla/clock.py`, and what the sweep looks at."""
+    """The stored reading of one target: a cache of the replay in `sla/clock`, and what the sweep looks at.
+
+    `calendar` and `priority` are those it counts by now, `allowed` and `elapsed` are seconds as it counts them.
+    """
 
     stream = models.ForeignKey(Stream, on_delete=models.PROTECT, related_name="clocks")
     policy = models.ForeignKey(SlaPolicyVersion, on_delete=models.PROTECT, related_name="clocks")
@@ -23,11 +26,15 @@ class SlaClock(models.Model):
     priority = models.CharField(max_length=10)
     status = FSMField(default=ClockStatus.RUNNING, choices=ClockStatus.choices, protected=True)
     started_at = models.DateTimeField()
+    allowed = models.FloatField(default=0)
     elapsed = models.FloatField(default=0)
     running_since = models.DateTimeField(null=True)
     due_at = models.DateTimeField(null=True)
     next_check_at = models.DateTimeField(null=True)
+    paused_by = models.JSONField(default=list)
     warned = models.JSONField(default=list)
+    escalated = models.JSONField(default=list)
+    open_items = models.PositiveIntegerField(default=1)
     breached_at = models.DateTimeField(null=True)
     stopped_at = models.DateTimeField(null=True)
 
@@ -64,3 +71,8 @@ class SlaClock(models.Model):
     @transition(field=status, source=LIVE, target=ClockStatus.VOID)
     def void(self) -> None:
         """No longer measured."""
+
+    @transition(field=status, source="*", target=RETURN_VALUE(*ClockStatus.values))
+    def measure_anew(self, status: str) -> str:
+        """By other rules from the beginning: what it is now, a breach too may be none any more."""
+        return status

@@ -2,7 +2,7 @@
 
 An expression sees `request`, `run`, `visit` and `instances`, each a map of names to values of any type, and `now`, a
 timestamp; in a step with instances also `item`, a value of any type, and `index`, an int: elsewhere they are absent,
-and reading them is an error. Values go in and come out like this:
+and reading them is an error. A condition of an SLA sees `event` and nothing else. Values go in and come out like this:
 
 - int, bool, str, None, lists and maps as they are; a whole number that does not fit 64 bits becomes a double;
 - Decimal becomes a double before it goes in: the binding refuses it;
@@ -38,10 +38,12 @@ from apps.workflows.engine.guards.syntax import Node, tree_of
 LONGEST = 2_000
 NAMES = ("request", "run", "visit", "instances")
 OF_AN_INSTANCE = ("item", "index")
+SOMETIMES = (*OF_AN_INSTANCE, "event")
 _MAP = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
 _ENVIRONMENT = cel.NewEnv(
     variables={
         **dict.fromkeys(NAMES, _MAP),
+        "event": _MAP,
         "item": cel.Type.DYN,
         "index": cel.Type.INT,
         "now": cel.Type.TIMESTAMP,
@@ -142,7 +144,7 @@ def _seen(guard: Compiled, facts: Mapping[str, Any]) -> dict[str, Any]:
     """What the expression reads of the facts, converted. Raises ValueError where that is too much."""
     intake = Intake()
     seen = {name: intake.read(facts.get(name, {}), guard.reads[name]) for name in NAMES if name in guard.reads}
-    for name in OF_AN_INSTANCE:
+    for name in SOMETIMES:
         if name in guard.reads and name in facts:
             seen[name] = intake.read(facts[name], guard.reads[name])
     heavy = guard.measured or guard.size * intake.weight > MOST

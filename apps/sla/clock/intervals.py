@@ -1,0 +1,66 @@
+"""Why a clock stands where it stands: its life as intervals, each counted or not, with the reason. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from apps.calendars.business_time import Calendar, explain
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A stretch of a clock's life: counted (`running`) or not (`closed`, `holiday`, `paused`, `other team`).
+
+    `calendar` is the id of the calendar version it was counted by, None where all time counts.
+    """
+
+    start: datetime
+    end: datetime
+    counted: bool
+    why: str
+    calendar: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stretch:
+    """A stretch between two changes of pace. `paused_by` is empty while it counts, by `calendar` if that is given."""
+
+    start: datetime
+    end: datetime
+    paused_by: tuple[str, ...]
+    calendar_id: int | None
+    calendar: Calendar | None
+
+
+WORDS = {"hold": "paused"}
+
+
+def intervals_of(stretches: Sequence[Stretch]) -> tuple[Interval, ...]:
+    """The stretches in detail: without gaps, in order, neighbours of one kind taken together."""
+    found: list[Interval] = []
+    for interval in (one for stretch in stretches for one in _of(stretch)):
+        last = found[-1] if found else None
+        if last and (last.counted, last.why, last.calendar) == (interval.counted, interval.why, interval.calendar):
+            found[-1] = Interval(
+                start=last.start, end=interval.end, counted=last.counted, why=last.why, calendar=last.calendar
+            )
+        else:
+            found.append(interval)
+    return tuple(found)
+
+
+def _of(stretch: Stretch) -> Iterator[Interval]:
+    if stretch.start >= stretch.end:
+        return
+    if stretch.paused_by:
+        why = WORDS.get(stretch.paused_by[0], stretch.paused_by[0])
+        yield Interval(start=stretch.start, end=stretch.end, counted=False, why=why, calendar=None)
+    elif stretch.calendar is None:
+        yield Interval(start=stretch.start, end=stretch.end, counted=True, why="running", calendar=None)
+    else:
+        for span in explain(stretch.calendar, stretch.start, stretch.end):
+            is_open = span.why == "open"
+            why = "running" if is_open else span.why
+            yield Interval(start=span.start, end=span.end, counted=is_open, why=why, calendar=stretch.calendar_id)

@@ -1,0 +1,127 @@
+"""The whole life of a clock from the request's events. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from apps.core.errors import InvalidInput
+from apps.sla.clock.context import REBASED, Context
+from apps.sla.clock.intervals import Interval, Stretch, intervals_of
+from apps.sla.clock.state import Calendars, ClockState, elapsed_at
+from apps.sla.clock.steps import advance, begins, check, dropped, start
+from apps.sla.conditions import ClockEvent
+from apps.sla.targets import Target
+
+Targets = Mapping[int, Target | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClockReading:
+    """A clock at an instant, with the explanation: `intervals` have no gaps, the counted ones sum to `elapsed`.
+
+    `state` is what is stored of it; `context` what the events had said by then.
+    """
+
+    status: str
+    elapsed: int | float
+    due_at: datetime | None
+    intervals: tuple[Interval, ...]
+    state: ClockState
+    context: Context
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Turn:
+    at: datetime
+    state: ClockState
+    target: Target
+
+
+def replay(
+    target: Target,
+    calendars: Calendars,
+    events: Iterable[ClockEvent],
+    until: datetime,
+    *,
+    targets: Targets | None = None,
+) -> ClockReading:
+    """Read the clock at `until` from the request's events, of which later ones are left out.
+
+    `calendars` are those of every version id that the events name. `targets` are the target as other versions of the
+    policy state it, by version id (None where it is not there); a version that is not named has `target`. A rebase that
+    is retroactive counts from the beginning. After a restart or a reset the reading is that of the latest clock. Raises
+    `InvalidInput` if no event starts the clock by then, or if an event is earlier than the one before it.
+    """
+    told = list(_until(events, until))
+    turns: list[_Turn] = []
+    context, current = Context(), target
+    for event, before_rebase in _with_rebases(told):
+        context = context.after(event)
+        seen = context.rebased(before_rebase) if before_rebase else context
+        was, current = current, _target_at(seen, target, targets) or current
+        is_dropped = _target_at(seen, target, targets) is None
+        last = turns[-1].state if turns else None
+        begin = not is_dropped and begins(current, event, last)
+        if last is not None and last.is_live:
+            if is_dropped:
+                turns.append(_Turn(at=event.at, state=dropped(last, was, calendars, event.at), target=was))
+            else:
+                state, _ = advance(last, current, seen, calendars, event, was=was)
+                turns.append(_Turn(at=event.at, state=state, target=current))
+        if begin:
+            turns = [_Turn(at=event.at, state=start(current, seen, calendars, event.at), target=current)]
+    if not turns:
+        raise InvalidInput({"events": ["No event has started this clock."]})
+    state, _ = check(turns[-1].state, turns[-1].target, calendars, until)
+    return ClockReading(
+        status=state.status,
+        elapsed=elapsed_at(state, turns[-1].target, calendars, until),
+        due_at=state.due_at,
+        intervals=intervals_of(list(_stretches(turns, calendars, until))),
+        state=state,
+        context=context,
+    )
+
+
+def _target_at(context: Context, target: Target, targets: Targets | None) -> Target | None:
+    if targets is None or context.policy is None:
+        return target
+    return targets.get(context.policy, target)
+
+
+def _with_rebases(events: Sequence[ClockEvent]) -> Iterator[tuple[ClockEvent, ClockEvent | None]]:
+    """Each event with the last retroactive rebase, as long as that is still to come."""
+    retroactive = [n for n, event in enumerate(events) if event.type == REBASED and event.data.get("retroactive")]
+    last = retroactive[-1] if retroactive else -1
+    for n, event in enumerate(events):
+        yield event, events[last] if n < last else None
+
+
+def _until(events: Iterable[ClockEvent], until: datetime) -> Iterator[ClockEvent]:
+    latest: datetime | None = None
+    for event in events:
+        if latest and event.at < latest:
+            raise InvalidInput({"events": ["The events are not in the order of time."]})
+        latest = event.at
+        if event.at <= until:
+            yield event
+
+
+def _stretches(turns: Sequence[_Turn], calendars: Calendars, until: datetime) -> Iterator[Stretch]:
+    """From each turn to the next, until the clock stops."""
+    ends = [turn.at for turn in turns[1:]] + [until]
+    for turn, end in zip(turns, ends, strict=True):
+        state = turn.state
+        if not state.is_live:
+            return
+        by_calendar = turn.target.durations[state.priority].by_calendar
+        calendar = calendars[state.calendar] if by_calendar and state.calendar is not None else None
+        yield Stretch(
+            start=turn.at,
+            end=end,
+            paused_by=state.paused_by,
+            calendar_id=state.calendar if calendar else None,
+            calendar=calendar,
+        )
