@@ -15,6 +15,7 @@ NOTIFICATIONS = "notifications"
 EMAIL = "email"
 ACTIONS = "actions"
 KEYS = "keys"
+ESCALATIONS = "escalations"
 ABSENCES = "absences"
 
 _PUSHED = (REALTIME,)
@@ -31,6 +32,9 @@ SUBSCRIBERS = SubscriberTable(
         ),
         ACTIONS: Subscriber(name=ACTIONS, handler="apps.requests.services.calls.carry_out_due", transactional=False),
         KEYS: Subscriber(name=KEYS, handler="apps.requests.services.line.serve_told", transactional=False),
+        ESCALATIONS: Subscriber(
+            name=ESCALATIONS, handler="apps.requests.services.escalations.carry_out", transactional=True
+        ),
         ABSENCES: Subscriber(name=ABSENCES, handler="apps.requests.sweeps.attend_told", transactional=False),
         EMAIL: Subscriber(name=EMAIL, handler="apps.notifications.channels.email.send", transactional=False),
     },
@@ -41,6 +45,9 @@ SUBSCRIBERS = SubscriberTable(
         RequestEvent.WORKFLOW_SELECTED: _NOBODY,
         RequestEvent.SUBMITTED: _TOLD,
         RequestEvent.FIRST_RESPONSE: _PUSHED,
+        RequestEvent.PRIORITY_CHANGED: _PUSHED,
+        RequestEvent.OWNER_CHANGED: _NOBODY,
+        RequestEvent.STAGE_ENTERED: _NOBODY,
         RequestEvent.HELD: _TOLD,
         RequestEvent.RESUMED: _PUSHED,
         RequestEvent.COMPLETED: _TOLD,
@@ -100,6 +107,8 @@ SUBSCRIBERS = SubscriberTable(
         SlaEvent.RESUMED: _PUSHED,
         SlaEvent.WARNED: _TOLD,
         SlaEvent.BREACHED: _TOLD,
+        SlaEvent.ESCALATED: (ESCALATIONS, REALTIME),
+        SlaEvent.REBASED: _PUSHED,
         SlaEvent.MET: _PUSHED,
         SlaEvent.VOIDED: _NOBODY,
         IncidentEvent.OPENED: _TOLD,

@@ -29,7 +29,8 @@ VERSION_CACHES = (
     calendar_selectors.calendar_of,
     facts.form_of,
     rounds.inline_policy,
-    sla_selectors.targets_of,
+    sla_selectors.policy_of,
+    sla_selectors.events_of,
     workflow_selectors.definition_of,
 )
 

@@ -86,7 +86,7 @@ def _save_heads(streams: list[Stream]) -> None:
     if len(streams) == 1:
         streams[0].save(update_fields=HEAD)
     else:
-        Stream.objects.bulk_update(streams, HEAD)
+        Stream.objects.bulk_create(streams, update_conflicts=True, unique_fields=["pk"], update_fields=HEAD)
 
 
 def _chained(stream: Stream, events: Sequence[NewEvent], ring: KeyRing) -> list[Event]:

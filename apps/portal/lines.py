@@ -14,6 +14,7 @@ from apps.requests.selectors import HistoryLine
 from apps.requests.selectors.rounds import LevelOfRound
 from apps.sla.enums import ClockStatus
 from apps.sla.models import SlaClock
+from apps.sla.targets import Target
 
 METRICS: Mapping[str, str] = {"response": "First response", "resolution": "Solution"}
 
@@ -76,13 +77,18 @@ def clock_line(one: SlaClock, moment: datetime) -> ClockLine:
     tones = {ClockStatus.MET: "good", ClockStatus.BREACHED: "bad", ClockStatus.PAUSED: "quiet"}
     tone = tones.get(ClockStatus(one.status), "warn" if used >= 80 else "info")
     return ClockLine(
-        name=METRICS.get(one.metric, one.target),
+        name=clock_name(one),
         state=ClockStatus(one.status).label,
         tone=tone,
         due_at=one.due_at if live else None,
         left=left,
         used=used,
     )
+
+
+def clock_name(one: SlaClock, target: Target | None = None) -> str:
+    """What a clock measures, as people say it: the target's own name, or that of its metric."""
+    return (target.name if target else "") or METRICS.get(one.metric, one.target)
 
 
 def _used(one: SlaClock, moment: datetime) -> int:

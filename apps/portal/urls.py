@@ -62,6 +62,7 @@ urlpatterns = [
     path("process/", process.show, name="process"),
     path("requests/", requests.show_all, name="requests"),
     path("requests/<number:number>/", requests.show, name="request"),
+    path("requests/<number:number>/clocks/", requests.clocks, name="clocks"),
     path("requests/<number:number>/live/", requests.fragment, name="request_fragment"),
     path("requests/<number:number>/edit/", catalog.edit, name="edit"),
     path("requests/<number:number>/submit/", moves.submit, name="submit"),

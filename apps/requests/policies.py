@@ -28,6 +28,7 @@ class Act(StrEnum):
     READ_INTERNALLY = "read internal notes of"
     SIGNAL = "send messages to"
     REPAIR = "repair"
+    PRIORITISE = "change the priority of"
     CHANGE_APPROVERS = "change who is asked about"
     WITHDRAW_APPROVAL = "take back an approval of"
     OVERRIDE = "override an approval of"
@@ -90,6 +91,7 @@ ALLOWED: Mapping[Act, tuple[Predicate, ...]] = {
     Act.READ_INTERNALLY: (works_on, leads, auditor_or_administrator),
     Act.SIGNAL: (works_on, leads, is_administrator),
     Act.REPAIR: (is_administrator,),
+    Act.PRIORITISE: (works_on, leads, is_administrator),
     Act.CHANGE_APPROVERS: (leads, is_administrator),
     Act.WITHDRAW_APPROVAL: (is_requester,),
     Act.OVERRIDE: (is_administrator,),

@@ -55,9 +55,7 @@ def _escalate(outcome: Outcome, deadline: Deadline, row: ApprovalLevel, silent: 
     if found:
         ask_more(outcome, row, found, why=Why.ESCALATED, left=silent)
     else:
-        detail = (
-            f"Level {level.id} of step {outcome.approval.step} was not decided in time; nobody is there to ask."
-        )
+        detail = f"Level {level.id} of step {outcome.approval.step} was not decided in time; nobody is there to ask."
         outcome.call_operator(f"{level.id}:escalation", detail, kind="escalation")
     call_for(outcome, level, slate)
 

@@ -12,12 +12,14 @@ from django.views.decorators.http import require_safe
 
 from apps.accounts.models import User
 from apps.core.text import text_problem
+from apps.portal.clock_bars import bars_of
 from apps.portal.once import new_token
 from apps.portal.pages import page, reader_of
 from apps.portal.request_page import Attempt, page_of
 from apps.requests.enums import ENDED_STATES, OPEN_STATES, RequestStatus
 from apps.requests.models import Request
 from apps.requests.selectors import get_request_for, visible_requests
+from apps.requests.selectors.clocks import explained_clocks
 from apps.requests.selectors.progress import next_clocks
 
 PAGE_SIZE = 25
@@ -140,3 +142,13 @@ def request_page(
     shown = page_of(get_request_for(reader, number), reader=reader, attempt=attempt)
     context = {"page": shown, "attempt": attempt, "alert": alert}
     return render(request, template, context | {"form_token": new_token()}, status=status)
+
+
+@page
+@require_safe
+def clocks(request: HttpRequest, number: str) -> HttpResponse:
+    """Why a request is due when it is: its clocks as bars, with every stretch and its reason."""
+    found = get_request_for(reader_of(request), number)
+    sla = found.selection.get("sla") or {}
+    shown = {"request_shown": found, "bars": bars_of(explained_clocks(found)), "reason": sla.get("rule", "")}
+    return render(request, "portal/clocks.html", shown)

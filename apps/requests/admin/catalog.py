@@ -19,7 +19,7 @@ from apps.core.admin import ConfigurationAdmin, KeyedVersionAdmin, VersionForm
 from apps.core.admin_parts import table, verdict
 from apps.core.models import KeyedVersion
 from apps.requests.forms import check_form
-from apps.requests.models import CatalogItem, FormVersion, SelectionRule
+from apps.requests.models import CatalogItem, FormVersion, SelectionRule, SlaRule
 from apps.requests.services.reissuing import is_new_to_rules, require_fitting_form, rule_problems
 from apps.sla.models import SlaPolicyVersion
 from apps.workflows.enums import VersionStatus
@@ -93,10 +93,18 @@ class RuleInline(TabularInline):
     autocomplete_fields = ("workflow",)
 
 
+class SlaRuleInline(TabularInline):
+    """The first rule in order whose guard holds names the SLA policy; where none does, the item's own applies."""
+
+    model = SlaRule
+    extra = 0
+    fields = ("order", "name", "guard", "policy_key")
+
+
 @admin.register(CatalogItem)
 class CatalogItemAdmin(ConfigurationAdmin):
     form = ItemForm
-    inlines = (RuleInline,)
+    inlines = (RuleInline, SlaRuleInline)
     list_display = ("name", "category", "slug", "form_key", "sla_key", "rule_count", "active")
     list_filter = ("active", "category")
     search_fields = ("name", "slug", "summary", "category")

@@ -1,4 +1,4 @@
-from apps.requests.models.catalog import CatalogItem, SelectionRule
+from apps.requests.models.catalog import CatalogItem, SelectionRule, SlaRule
 from apps.requests.models.comment import Comment
 from apps.requests.models.form import FormVersion
 from apps.requests.models.imported import ImportedCase
@@ -13,4 +13,5 @@ __all__ = [
     "Request",
     "RequestParticipant",
     "SelectionRule",
+    "SlaRule",
 ]

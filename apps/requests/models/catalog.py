@@ -68,3 +68,23 @@ class SelectionRule(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SlaRule(models.Model):
+    """An SLA policy for some requests of an item: the first rule in order whose guard holds, else the item's own."""
+
+    item = models.ForeignKey(CatalogItem, on_delete=models.CASCADE, related_name="sla_rules")
+    order = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=200, help_text='The reason as people read it: "for managers"')
+    guard = models.CharField(max_length=2000, blank=True, validators=[check_guard])
+    policy_key = models.SlugField(max_length=80)
+
+    class Meta:
+        ordering = ["item", "order"]
+        constraints = [
+            models.UniqueConstraint(fields=["item", "order"], name="sla_rule_order"),
+            models.CheckConstraint(condition=~Q(name=""), name="sla_rule_reason"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -134,6 +134,9 @@ SENTENCES: Mapping[str, Callable[[Data, Words], str]] = {
     RequestEvent.SUBMITTED: lambda data, words: (
         f"submitted the request, priority {Priority(data['priority']).label.lower()}"
     ),
+    RequestEvent.PRIORITY_CHANGED: lambda data, words: (
+        f"changed the priority from {Priority(data['was']).label.lower()} to {Priority(data['priority']).label.lower()}"
+    ),
     RequestEvent.HELD: lambda data, words: "put the request on hold",
     RequestEvent.RESUMED: lambda data, words: "took the request up again",
     RequestEvent.COMPLETED: lambda data, words: "completed the request",
@@ -188,6 +191,8 @@ SENTENCES: Mapping[str, Callable[[Data, Words], str]] = {
     SlaEvent.RESUMED: lambda data, words: f"let the clock of {_metric(data)} go on",
     SlaEvent.WARNED: lambda data, words: f"warned: {data.get('percent')} % of {_metric(data)} is used up",
     SlaEvent.BREACHED: lambda data, words: f"noted that {_metric(data)} was missed",
+    SlaEvent.ESCALATED: lambda data, words: f"escalated {_metric(data)}: {data['do'].replace('_', ' ')}",
+    SlaEvent.REBASED: lambda data, words: "measured the clocks anew, by other rules",
     SlaEvent.MET: lambda data, words: f"noted that {_metric(data)} was met",
     IncidentEvent.OPENED: _called,
     IncidentEvent.RESOLVED: _call_closed,

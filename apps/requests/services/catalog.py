@@ -28,8 +28,8 @@ from apps.requests.models import CatalogItem, FormVersion, SelectionRule
 from apps.requests.services.gate import publish_workflow
 from apps.requests.services.reissuing import publish_form, publish_policy, rule_problems
 from apps.sla.models import SlaPolicyVersion
+from apps.sla.policy_check import check_policy
 from apps.sla.selectors import calendar_keys
-from apps.sla.targets import check_policy
 from apps.workflows.engine.problems import by_place
 from apps.workflows.models import Workflow
 from apps.workflows.selectors import published_version

@@ -27,7 +27,7 @@ from apps.requests.services.children import next_number
 from apps.requests.services.deadlines import put_deadlines_off
 from apps.requests.services.effects import carry_out
 from apps.requests.services.pins import pins_of
-from apps.requests.services.selection import select_workflow
+from apps.requests.services.selection import select_sla, select_workflow
 from apps.requests.services.writing import Write, begin_write
 from apps.workflows.engine.triggers import Cancel, Start
 from apps.workflows.enums import WorkflowEvent
@@ -150,18 +150,22 @@ def submit(write: Write, *, actor: User) -> None:
 def _submit(write: Write, form: FormVersion) -> None:
     request = write.request
     write.tell_by_itself(RequestEvent.VALIDATED, form=form.pk, fields=sorted(request.data))
-    selection = select_workflow(request.item, facts_of(request, form_of(form.pk)), now=write.at)
-    request.selection = selection.reason()
+    facts = facts_of(request, form_of(form.pk))
+    selection = select_workflow(request.item, facts, now=write.at)
+    sla = select_sla(request.item, facts, now=write.at)
+    request.selection = selection.reason() | ({"sla": sla.reason()} if sla.key else {})
     write.tell_by_itself(
         RequestEvent.WORKFLOW_SELECTED,
         workflow=selection.version.workflow_id,
         version=selection.version.pk,
         rule=selection.rule.pk,
     )
-    request.pins = pins_of(request.item, form, definition_of(selection.version.pk)) | {"workflow": selection.version.pk}
+    definition = definition_of(selection.version.pk)
+    pins = pins_of(request.item, form, definition, sla_key=sla.key, requester=request.requester)
+    request.pins = pins | {"workflow": selection.version.pk}
     request.submit(at=write.at)
     write.tell(RequestEvent.SUBMITTED, role="requester", priority=request.priority, pins=request.pins)
-    _start_clocks(write)
+    write.let_clocks_follow()
     _start_run(write, n=1, at_step=None)
 
 
@@ -174,17 +178,6 @@ def _start_run(write: Write, *, n: int, at_step: str | None) -> None:
     write.request.run, write.tasks = write.passage.run, {}
     write.tell_by_itself(WorkflowEvent.RUN_STARTED, run=n, version=version_id)
     carry_out(write, Start(at=at_step))
-
-
-def _start_clocks(write: Write) -> None:
-    request = write.request
-    if request.pins["sla"]:
-        write.events += write.clocks.start(
-            policy_id=request.pins["sla"],
-            calendars=request.pins["calendars"],
-            priority=request.priority,
-            at=write.at,
-        )
 
 
 @transaction.atomic(savepoint=False)

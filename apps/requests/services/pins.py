@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
+from apps.accounts.models import User
 from apps.approvals.models import ApprovalPolicyVersion
 from apps.approvals.selectors import current_policies
 from apps.calendars.selectors import current_version
@@ -16,11 +17,13 @@ from apps.sla.selectors import calendar_keys, current_policy
 from apps.workflows.engine.definition import Definition
 
 
-def pins_of(item: CatalogItem, form: FormVersion, definition: Definition) -> dict[str, Any]:
+def pins_of(
+    item: CatalogItem, form: FormVersion, definition: Definition, *, sla_key: str, requester: User
+) -> dict[str, Any]:
     """The versions the request will run on, by id. Raises Misconfigured naming what is missing."""
-    sla_policy = current_policy(item.sla_key) if item.sla_key else None
-    if item.sla_key and sla_policy is None:
-        raise Misconfigured(f"The SLA policy {item.sla_key!r} of {item.name} does not exist.")
+    sla_policy = current_policy(sla_key) if sla_key else None
+    if sla_key and sla_policy is None:
+        raise Misconfigured(f"The SLA policy {sla_key!r} of {item.name} does not exist.")
     keys = calendar_keys(sla_policy.document) if sla_policy else set()
     keys |= set(calendars_named(definition))
     policies = _named_policies(definition)
@@ -32,6 +35,8 @@ def pins_of(item: CatalogItem, form: FormVersion, definition: Definition) -> dic
         "policies": {key: version.pk for key, version in policies.items()},
     }
     forms = _named(definition, "form")
+    if requester.calendar:
+        pins["requester_calendar"] = _calendar(requester.calendar)
     return pins | {"forms": _forms(forms)} if forms else pins
 
 

@@ -1,4 +1,4 @@
-"""Which workflow carries a request out: the item's rules in order, the first whose guard holds; the reason is kept."""
+"""Which workflow carries a request out, under which SLA policy: the first rule that holds; the reason is kept."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from apps.core.errors import Misconfigured
-from apps.requests.models import CatalogItem, SelectionRule
+from apps.requests.models import CatalogItem, SelectionRule, SlaRule
 from apps.workflows.engine.guards import GuardFailed, holds
 from apps.workflows.models import WorkflowVersion
 from apps.workflows.selectors import published_version
@@ -54,7 +54,30 @@ def select_workflow(item: CatalogItem, facts: Mapping[str, Any], *, now: datetim
     raise Misconfigured(f"No workflow of {item.name} applies to this request.")
 
 
-def _applies(rule: SelectionRule, facts: Mapping[str, Any], now: datetime) -> bool:
+@dataclass(frozen=True, kw_only=True)
+class SlaSelection:
+    """The SLA policy that was selected, by key ("" for none), and why."""
+
+    key: str
+    rule: str
+    passed_over: tuple[str, ...]
+
+    def reason(self) -> dict[str, Any]:
+        """What is stored with the request."""
+        return {"policy": self.key, "rule": self.rule, "passed_over": list(self.passed_over)}
+
+
+def select_sla(item: CatalogItem, facts: Mapping[str, Any], *, now: datetime) -> SlaSelection:
+    """The policy of the first rule in order whose guard holds, else the item's own. Raises Misconfigured as above."""
+    passed_over: list[str] = []
+    for rule in item.sla_rules.all():
+        if _applies(rule, facts, now):
+            return SlaSelection(key=rule.policy_key, rule=rule.name, passed_over=tuple(passed_over))
+        passed_over.append(rule.name)
+    return SlaSelection(key=item.sla_key, rule="", passed_over=tuple(passed_over))
+
+
+def _applies(rule: SelectionRule | SlaRule, facts: Mapping[str, Any], now: datetime) -> bool:
     if not rule.guard:
         return True
     try:

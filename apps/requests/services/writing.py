@@ -11,13 +11,15 @@ from typing import Any
 
 from apps.accounts.cast import Cast
 from apps.accounts.models import User
+from apps.calendars.selectors import current_version
 from apps.core import clock
 from apps.core.errors import NotVisible, TransitionNotAllowed
 from apps.core.locks import lock_rows
 from apps.outbox.models import Note
 from apps.outbox.publish import SYSTEM, NewEvent, publish, write_note
-from apps.requests.enums import Relation
+from apps.requests.enums import Relation, RequestEvent
 from apps.requests.models import Request, RequestParticipant
+from apps.sla.clock import Context
 from apps.sla.services import Clocks
 from apps.workflows.engine.effects import Effect
 from apps.workflows.engine.planner import current_stage
@@ -74,11 +76,13 @@ class Write:
     tasks: dict[int, Task] = field(default_factory=dict)
     clocks: Clocks = field(init=False)
     followed: int = 0
+    stage: str = field(init=False)
 
     def __post_init__(self) -> None:
         """Time never runs back within a stream, whichever machine's clock wrote last."""
         self.at = max(self.at, self.request.stream.last_at or self.at)
-        self.clocks = Clocks(stream=self.request.stream)
+        self.stage = self.request.stage
+        self.clocks = Clocks(stream=self.request.stream, context=context_of(self.request))
 
     def go_on(self, at: datetime, *, actor: User | None) -> None:
         """The next step of the same write, at its own time and in the name of another person."""
@@ -148,7 +152,6 @@ class Write:
             passage.save()
         if self.passage is not None:
             request.run = self.passage.run
-            request.stage = current_stage(self.passage.definition, self.passage.marking) or ""
         self.let_clocks_follow()
         self.clocks.save()
         self._save_participants()
@@ -159,9 +162,26 @@ class Write:
         return request
 
     def let_clocks_follow(self) -> None:
-        """The clocks as they are after everything told so far."""
+        """The clocks as they are after everything told so far, and whose the request is, and its stage, by now."""
+        if self.passage is not None:
+            self.request.stage = current_stage(self.passage.definition, self.passage.marking) or ""
+        self._tell_what_clocks_read()
         self.events += self.clocks.follow(self.events[self.followed :])
         self.followed = len(self.events)
+
+    def _tell_what_clocks_read(self) -> None:
+        """Who holds the request and which stage it is in are told only where a target of its policy reads that."""
+        policy = self.clocks.policy
+        if policy is None:
+            return
+        if policy.measures("stage") and self.request.stage != self.stage:
+            self.tell_by_itself(RequestEvent.STAGE_ENTERED, stage=self.request.stage, was=self.stage)
+        self.stage = self.request.stage
+        holder = holder_of(self.request) if policy.watches_owner else None
+        known = self.request.pins.get("holder") or {}
+        if holder is not None and any(holder[key] != known.get(key) for key in ("assignee", "team")):
+            self.request.pins = {**self.request.pins, "holder": holder}
+            self.tell_by_itself(RequestEvent.OWNER_CHANGED, **holder)
 
     def _save_participants(self) -> None:
         rows = [
@@ -172,6 +192,38 @@ class Write:
         ]
         if rows:
             RequestParticipant.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def context_of(request: Request) -> Context:
+    """What the events have told about everything the clocks of a request depend on, as it is stored with it."""
+    pins, holder = request.pins, request.pins.get("holder") or {}
+    return Context(
+        priority=request.priority,
+        policy=pins.get("sla"),
+        calendars=pins.get("calendars") or {},
+        requester=pins.get("requester_calendar"),
+        team=holder.get("team") or "",
+        team_calendar=holder.get("team_calendar"),
+        owner=holder.get("calendar"),
+    )
+
+
+def holder_of(request: Request) -> dict[str, Any] | None:
+    """Whose the request is, with the calendar versions in force for them; None while it is nobody's yet."""
+    assignee, team = request.assignee, request.team
+    if assignee is None and team is None:
+        return None
+    return {
+        "assignee": assignee.pk if assignee else None,
+        "team": team.key if team else "",
+        "team_calendar": _version_of(team.calendar if team else ""),
+        "calendar": _version_of(assignee.calendar if assignee else ""),
+    }
+
+
+def _version_of(calendar: str) -> int | None:
+    found = current_version(calendar) if calendar else None
+    return found.pk if found else None
 
 
 def within(run: WorkflowRun) -> dict[str, Any]:

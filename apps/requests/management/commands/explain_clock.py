@@ -1,0 +1,78 @@
+"""`manage.py explain_clock NUMBER`: why a request is due when it is, stretch by stretch."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.core.management.base import BaseCommand, CommandError
+
+from apps.calendars.models import CalendarVersion
+from apps.requests.models import Request
+from apps.requests.selectors.clocks import Explained, explained_clocks
+from apps.sla.clock import Interval
+from apps.sla.enums import ClockStatus
+
+WHY = {
+    "running": "counted",
+    "closed": "outside working hours",
+    "holiday": "a holiday",
+    "paused": "on hold",
+    "other team": "another team had it",
+}
+
+
+class Command(BaseCommand):
+    help = "Says of every SLA clock of a request when it is due and why: what was counted, what was not, and by what."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("number", help="the request's number, such as SR-2026-000123")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        request = Request.objects.select_related("item").filter(number=options["number"].strip()).first()
+        if request is None:
+            raise CommandError(f"There is no request {options['number']}.")
+        zone = ZoneInfo(request.item.time_zone)
+        self.stdout.write(f"{request.number}  {request.title}  ({request.priority} priority; times in {zone.key})")
+        clocks = explained_clocks(request)
+        if not clocks:
+            self.stdout.write("No target measures this request: its item names no SLA policy.")
+        for one in clocks:
+            self._explain(one, zone)
+
+    def _explain(self, one: Explained, zone: ZoneInfo) -> None:
+        reading = one.reading
+        self.stdout.write("")
+        due = f", due {_when(reading.due_at, zone)}" if reading.due_at else ""
+        self.stdout.write(f"{one.target.name or one.target.id} ({one.target.metric}): {_state(reading.status)}{due}")
+        used = f"{_duration(reading.elapsed)} of {_duration(reading.state.allowed)} used up"
+        self.stdout.write(f"  {used}, by the policy {one.clock.policy.key} version {one.clock.policy.n}")
+        names = _calendars(reading.intervals)
+        for interval in reading.intervals:
+            counted = "+" if interval.counted else " "
+            by = f", calendar {names[interval.calendar]}" if interval.calendar in names else ""
+            span = _duration((interval.end - interval.start).total_seconds())
+            when = f"{_when(interval.start, zone)} - {_when(interval.end, zone)}"
+            self.stdout.write(f"  {counted} {when}  {span:>10}  {WHY.get(interval.why, interval.why)}{by}")
+
+
+def _calendars(intervals: tuple[Interval, ...]) -> dict[int | None, str]:
+    versions = {interval.calendar for interval in intervals if interval.calendar is not None}
+    found = CalendarVersion.objects.filter(pk__in=versions).values_list("pk", "key", "n")
+    return {pk: f"{key} version {n}" for pk, key, n in found}
+
+
+def _state(status: str) -> str:
+    return str(ClockStatus(status).label)
+
+
+def _when(moment: datetime, zone: ZoneInfo) -> str:
+    return f"{moment.astimezone(zone):%a %Y-%m-%d %H:%M:%S}"
+
+
+def _duration(seconds: float) -> str:
+    """Hours, minutes and seconds, as long as they need."""
+    hours, rest = divmod(round(seconds), 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}"

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import pytest
+from django.db import transaction
+
+from apps.requests.services.lifecycle import hold_request
+from tests.factories import approval_document, make_item, make_request, make_workflow
+from tests.portal.conftest import as_, page_of, text_of
+
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
+
+
+def test_a_page_says_why_a_request_is_due_when_it_is(world):
+    request = world.ask()
+    world.approve(request)
+    with transaction.atomic():
+        hold_request(request, reason="wait", actor=world.lea)
+    shown = as_(world.rita).get(page_of(request, "clocks"))
+    assert shown.status_code == 200
+    assert shown.content.decode().count('<svg class="clock-bar"') == 2
+    text = text_of(shown)
+    assert "of 10 h 00 min used up: stands still" in text
+    assert "of 1 h 00 min used up: done in time" in text
+
+
+def test_it_links_from_the_page_of_the_request(world):
+    request = world.ask()
+    assert page_of(request, "clocks") in as_(world.rita).get(page_of(request)).content.decode()
+
+
+def test_a_request_without_targets_says_so(world):
+    request = make_request(make_item("plain", workflow=make_workflow(approval_document("plain"))), world.rita)
+    shown = as_(world.rita).get(page_of(request, "clocks"))
+    assert "No target measures this request" in text_of(shown)
+
+
+def test_a_stranger_finds_nothing_there(world):
+    assert as_(world.stan).get(page_of(world.ask(), "clocks")).status_code == 404
