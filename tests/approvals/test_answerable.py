@@ -172,7 +172,7 @@ def test_no_approval_ever_waits_for_nobody_unseen(**story):
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(**STORY)
 def test_no_approval_ever_waits_for_nobody_unseen_in_many_stories(**story):
     live_through(**story)
