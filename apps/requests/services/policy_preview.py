@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 
 from apps.accounts.models import User
-from apps.accounts.stand_ins import Scope
 from apps.approvals.models import Approval, ApprovalPolicyVersion
 from apps.approvals.quorum import Level, Policy
 from apps.approvals.selectors import Approver, Concerned
@@ -25,7 +23,7 @@ from apps.requests.enums import OPEN_STATES
 from apps.requests.facts import pinned_facts
 from apps.requests.models import Request
 from apps.requests.services.trial_rounds import Names
-from apps.requests.services.trial_sample import Sample
+from apps.requests.services.trial_sample import Sample, scope_seen
 from apps.requests.services.work_items import concerned
 from apps.requests.services.writing import Write
 from apps.workflows.engine.guards import GuardFailed
@@ -183,19 +181,9 @@ def concerned_in(sample: Sample) -> Concerned:
         requested_for=sample.requested_for or requester,
         at=at,
         names=Names(facts=sample.facts, at=at),
-        scope=_scope(sample),
+        scope=scope_seen(sample.facts, sample.form.amount_field),
         edited_by=requester.pk,
     )
-
-
-def _scope(sample: Sample) -> Scope:
-    """What a deputy must be allowed to answer: the item and the amount, as guards see it."""
-    data, item = sample.facts["request"]["data"], sample.facts["request"]["item"]
-    name = sample.form.amount_field or ""
-    amount, currency = data.get(name), data.get(f"{name}_currency")
-    if amount is None or currency is None:
-        return Scope(item=item)
-    return Scope(item=item, amount=Decimal(str(amount)), currency=currency)
 
 
 # ------------------------------------------------------------------------------------ workflows

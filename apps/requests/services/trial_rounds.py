@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
 
 from apps.accounts.models import User
-from apps.accounts.stand_ins import Scope
 from apps.approvals.documents import Approver as Rule
 from apps.approvals.documents import Deadline
 from apps.approvals.quorum import Level, Place, Policy, Vote, tally
@@ -21,7 +19,7 @@ from apps.calendars.business_time import add
 from apps.calendars.selectors import calendar_of, current_version
 from apps.core.errors import InvalidInput
 from apps.requests.models import CatalogItem
-from apps.requests.services.trial_sample import Sample
+from apps.requests.services.trial_sample import Sample, scope_seen
 from apps.sla.selectors import calendar_keys, current_policy
 from apps.workflows.engine import simulation
 from apps.workflows.engine.guards import evaluate, holds
@@ -114,7 +112,7 @@ class _Level:
             requested_for=self.sample.requested_for or requester,
             at=now,
             names=Names(facts=facts, at=now),
-            scope=_scope(facts, self.sample.form.amount_field),
+            scope=scope_seen(facts, self.sample.form.amount_field),
             edited_by=requester.pk,
         )
 
@@ -148,15 +146,6 @@ class _Level:
             if terms
             else settings.DEFAULT_CALENDAR
         )
-
-
-def _scope(facts: Facts, amount_field: str | None) -> Scope:
-    """What a deputy must be allowed to answer: the item and the amount, as guards see it."""
-    data, item = facts["request"]["data"], facts["request"]["item"]
-    amount, currency = data.get(amount_field or ""), data.get(f"{amount_field}_currency")
-    if amount is None or currency is None:
-        return Scope(item=item)
-    return Scope(item=item, amount=Decimal(str(amount)), currency=currency)
 
 
 def _names(people: Sequence[Approver]) -> People:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from apps.accounts.models import User
+from apps.accounts.stand_ins import Scope
 from apps.core.errors import InvalidInput
 from apps.core.text import text_problem
 from apps.requests.enums import Level, Priority, priority_of
@@ -66,6 +68,15 @@ def bare_facts(request: Json, *, now: datetime) -> Json:
     seen = {**read.plain(now), **names, "data": read.data(None, ZoneInfo("UTC"))}
     read.refuse()
     return {"request": seen, "run": {"n": 1}}
+
+
+def scope_seen(facts: Mapping[str, Any], amount_field: str | None) -> Scope:
+    """What a deputy must be allowed to answer: the item and the amount, as guards see it."""
+    data, item = facts["request"]["data"], facts["request"]["item"]
+    amount, currency = data.get(amount_field or ""), data.get(f"{amount_field}_currency")
+    if amount is None or currency is None:
+        return Scope(item=item)
+    return Scope(item=item, amount=Decimal(str(amount)), currency=currency)
 
 
 def _form_of(item: CatalogItem | None) -> Form:
