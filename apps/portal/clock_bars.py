@@ -8,18 +8,11 @@ from datetime import datetime
 
 from apps.calendars.models import CalendarVersion
 from apps.portal.lines import clock_name
-from apps.requests.selectors.clocks import Explained
+from apps.requests.selectors.clocks import Explained, why_of
 from apps.sla.clock import Interval
 from apps.sla.enums import ClockStatus
 
 WIDTH = 1000.0
-WHY = {
-    "running": "counted",
-    "closed": "outside working hours",
-    "holiday": "a holiday",
-    "paused": "on hold",
-    "other team": "another team had it",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +78,7 @@ def _stretch(interval: Interval, start: datetime, whole: float, names: dict[int,
         x=round(WIDTH * (interval.start - start).total_seconds() / whole, 2),
         width=round(max(WIDTH * seconds / whole, 0.5), 2),
         counted=interval.counted,
-        why=WHY.get(interval.why, interval.why),
+        why=why_of(interval),
         calendar=names.get(interval.calendar, "") if interval.calendar is not None else "",
         length=length_of(seconds),
     )

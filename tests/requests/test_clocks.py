@@ -245,7 +245,7 @@ def test_a_clock_explains_itself_stretch_by_stretch(world):
     assert "fix" not in text
     assert "resolution (resolution): stands still" in text
     assert " of 10:00:00 used up, by the policy standard version 1" in text
-    assert "  counted\n" in text
+    assert "  time runs\n" in text
 
 
 def test_an_unknown_number_is_said_to_be_one(world):

@@ -10,7 +10,7 @@ from apps.core import clock as time
 from apps.outbox.models import Event
 from apps.requests.models import Request
 from apps.sla import clock
-from apps.sla.clock import ClockEvent, ClockReading, Target
+from apps.sla.clock import ClockEvent, ClockReading, Interval, Target
 from apps.sla.models import SlaClock
 from apps.sla.selectors import CALENDARS, target_of
 
@@ -23,6 +23,21 @@ class Explained:
     target: Target
     reading: ClockReading
     until: datetime
+
+
+WHY = {
+    "closed": "outside working hours",
+    "holiday": "a holiday",
+    "paused": "on hold",
+    "other team": "another team had it",
+}
+
+
+def why_of(interval: Interval) -> str:
+    """Why a stretch counted or not, as people say it."""
+    if interval.counted:
+        return "time runs" if interval.calendar is None else "within working hours"
+    return WHY.get(interval.why, interval.why)
 
 
 def explained_clocks(request: Request, *, until: datetime | None = None) -> list[Explained]:

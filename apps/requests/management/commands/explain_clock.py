@@ -11,17 +11,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from apps.calendars.models import CalendarVersion
 from apps.requests.models import Request
-from apps.requests.selectors.clocks import Explained, explained_clocks
+from apps.requests.selectors.clocks import Explained, explained_clocks, why_of
 from apps.sla.clock import Interval
 from apps.sla.enums import ClockStatus
-
-WHY = {
-    "running": "counted",
-    "closed": "outside working hours",
-    "holiday": "a holiday",
-    "paused": "on hold",
-    "other team": "another team had it",
-}
 
 
 class Command(BaseCommand):
@@ -55,7 +47,7 @@ class Command(BaseCommand):
             by = f", calendar {names[interval.calendar]}" if interval.calendar in names else ""
             span = _duration((interval.end - interval.start).total_seconds())
             when = f"{_when(interval.start, zone)} - {_when(interval.end, zone)}"
-            self.stdout.write(f"  {counted} {when}  {span:>10}  {WHY.get(interval.why, interval.why)}{by}")
+            self.stdout.write(f"  {counted} {when}  {span:>10}  {why_of(interval)}{by}")
 
 
 def _calendars(intervals: tuple[Interval, ...]) -> dict[int | None, str]:
