@@ -63,7 +63,7 @@ def write_note(stream: Stream, text: str) -> Note:
 
 
 def publish(batches: Mapping[Stream, Sequence[NewEvent]]) -> list[Event]:
-    """Writes the events of locked streams: `seq` without gap, hashes chained, one INSERT, one UPDATE of the streams.
+    """Writes the events of locked streams: `seq` without gap, hashes chained, one INSERT, one write of the heads.
 
     `at` never decreases within a stream: an earlier one is lifted to the one before it. An event type that the
     subscribers table does not know is refused. After the commit the relay is woken, unless the streams are quiet.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -88,7 +89,7 @@ def approval_document(key: str = "simple", *, levels: Iterable[Json] = (MANAGER_
                 "kind": "approval",
                 "name": "Approval",
                 "stage": "approval",
-                "policy": {"levels": list(levels), "fallback": FALLBACK},
+                "policy": {"levels": deepcopy(list(levels)), "fallback": FALLBACK},
             },
             {"id": "mend", "kind": "task", "name": "Mend", "stage": "approval", "assign": {"requester": True}},
             {

@@ -185,7 +185,7 @@ def test_two_rules_in_the_same_place_are_refused(client: Client, item: CatalogIt
 
 def test_a_guard_that_does_not_compile_is_refused_beside_it(client: Client, item: CatalogItem) -> None:
     answer = change_item(client, item, **{"rules-0-guard": "request.data.amount >"})
-    (inline,) = answer.context["inline_admin_formsets"]
+    inline, _ = answer.context["inline_admin_formsets"]
     assert list(inline.formset.errors[0]) == ["guard"]
     assert SelectionRule.objects.get(name="above 1,000 euro").guard == "request.data.amount > 1000.0"
 

@@ -286,7 +286,7 @@ def test_automatic_steps_on_the_way_cost_no_statement_of_their_own(world, count)
     request = submit(world, document)
     task = open_tasks(request)[0]
     taken = statements(lambda: complete_task(task, actor=world.worker))
-    assert len(taken) == 13, "\n".join(taken)
+    assert len(taken) == 12, "\n".join(taken)
 
 
 WAIT: Json = {"id": "each", "kind": "wait", "name": "Each", "for": {"seconds": 60}}
@@ -301,7 +301,7 @@ WEBHOOK: Json = {
 
 @pytest.mark.parametrize(
     ("step", "wanted"),
-    [(EACH, 12), ({**EACH, "assign": {"role": "fulfiller"}}, 15), (WAIT, 11), (WEBHOOK, 11)],
+    [(EACH, 11), ({**EACH, "assign": {"role": "fulfiller"}}, 14), (WAIT, 10), (WEBHOOK, 10)],
     ids=["team", "nobody", "wait", "webhook"],
 )
 def test_a_hundred_instances_open_in_as_many_statements_as_one(world, step, wanted):

@@ -327,7 +327,7 @@ def test_the_admin_shows_beside_a_rules_guard_what_does_not_fit():
     client, _ = admin_client()
     url = address(CatalogItem, "change", item.pk)
     answer = client.post(url, filled_in(client.get(url), **{"rules-0-guard": "request.data.amonut > 1000.0"}))
-    (inline,) = answer.context["inline_admin_formsets"]
+    inline, _ = answer.context["inline_admin_formsets"]
     assert inline.formset.errors == [
         {"guard": ["Rule 'always': There is no request.data.amonut. Did you mean request.data.amount? (item thing)"]}
     ]
@@ -342,7 +342,7 @@ def test_the_admin_asks_the_rules_again_when_the_item_takes_another_form():
     client, _ = admin_client()
     url = address(CatalogItem, "change", item.pk)
     answer = client.post(url, filled_in(client.get(url), form_key="other"))
-    (inline,) = answer.context["inline_admin_formsets"]
+    inline, _ = answer.context["inline_admin_formsets"]
     assert list(inline.formset.errors[0]) == ["guard"]
     assert CatalogItem.objects.get().form_key == "thing"
 
