@@ -10,7 +10,8 @@ from django.db.models import Q, QuerySet
 
 from apps.calendars.business_time import Calendar
 from apps.calendars.selectors import calendar_of
-from apps.sla.clock import CONTEXT_EVENTS
+from apps.outbox.models import Event
+from apps.sla.clock import CONTEXT_EVENTS, ClockEvent
 from apps.sla.enums import ClockStatus
 from apps.sla.models import SlaClock, SlaPolicyVersion
 from apps.sla.targets import SlaPolicy, Target, parse_policy
@@ -50,6 +51,12 @@ def target_of(clock: SlaClock) -> Target:
     found = policy_of(clock.policy_id).target(clock.target)
     assert found is not None
     return found
+
+
+def events_told(stream_id: int) -> list[ClockEvent]:
+    """Everything that was told in a stream, in order, as a clock reads it."""
+    stored = Event.objects.filter(stream_id=stream_id).order_by("seq").values_list("type", "at", "data")
+    return [ClockEvent(type=kind, at=at, data=data) for kind, at, data in stored]
 
 
 def current_policy(key: str) -> SlaPolicyVersion | None:

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from apps.outbox.models import Event, Stream
+from apps.outbox.models import Stream
 from apps.outbox.publish import SYSTEM, NewEvent
 from apps.sla import clock
 from apps.sla.clock import ClockEvent, ClockState, Context, Crossing, Target
 from apps.sla.clock.context import REBASED, SUBMITTED
 from apps.sla.enums import ClockStatus, SlaEvent
 from apps.sla.models import SlaClock
-from apps.sla.selectors import CALENDARS, events_of, policy_of, target_of, unstopped
+from apps.sla.selectors import CALENDARS, events_of, events_told, policy_of, target_of, unstopped
 from apps.sla.targets import SlaPolicy
 
 COLUMNS = (
@@ -112,7 +112,7 @@ class Clocks:
         """Measures the live clocks by the versions that the event names: from now on, or (`retroactive`) anew."""
         policy = self.policy
         assert policy is not None
-        past = self._past(event) if event.data.get("retroactive") else None
+        past = [*events_told(self.stream.pk), event] if event.data.get("retroactive") else None
         for row in self._moving():
             was, target = target_of(row), policy.target(row.target)
             row.policy_id = self.context.policy or row.policy_id
@@ -127,11 +127,6 @@ class Clocks:
                 told += _newly_crossed(row, reading.state, event.at)
                 store(row, reading.state, anew=True)
             self._mark([row])
-
-    def _past(self, event: ClockEvent) -> list[ClockEvent]:
-        """Everything that was told of the request before, and the event."""
-        stored = Event.objects.filter(stream=self.stream).order_by("seq")
-        return [*(ClockEvent(type=one.type, at=one.at, data=one.data) for one in stored), event]
 
     def _is_over(self, target: Target, row: SlaClock | None, event: ClockEvent) -> bool:
         """Whether a target that is measured once has been measured."""

@@ -41,12 +41,6 @@ def able_seats(seats: Sequence[Seat], people: Concerned) -> list[Seat]:
     return [seat for seat in standing if has_answer(seat) or seat.named not in lost]
 
 
-def is_answerable(approval: Approval, policy: Policy, people: Concerned) -> bool:
-    """Whether the open level could still be approved by those of its people who can answer."""
-    seats = list(open_seats(approval.pk).select_related("user", "principal"))
-    return still_can_be_approved(policy.levels[approval.level], seats, able_seats(seats, people))
-
-
 def keep_answerable(approval: Approval, *, policy: Policy, people: Concerned) -> Outcome:
     """Where a pending level cannot be approved by those who can answer, asks whom its rules name today in place of
     those who cannot, else the fallback; if that does not help an incident opens. Otherwise it changes nothing.

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from apps.core import clock as time
-from apps.outbox.models import Event
 from apps.requests.models import Request
 from apps.sla import clock
 from apps.sla.clock import ClockEvent, ClockReading, Interval, Target
 from apps.sla.models import SlaClock
-from apps.sla.selectors import CALENDARS, target_of
+from apps.sla.selectors import CALENDARS, events_told, target_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,15 +46,9 @@ def explained_clocks(request: Request, *, until: datetime | None = None) -> list
         latest[row.target] = row
     if not latest:
         return []
-    events = events_of_request(request)
+    events = events_told(request.pk)
     moment = until or max(time.now(), events[-1].at)
     return list(_explained(latest, events, moment))
-
-
-def events_of_request(request: Request) -> list[ClockEvent]:
-    """Everything that was told of the request, as a clock reads it."""
-    stored = Event.objects.filter(stream_id=request.pk).order_by("seq").values_list("type", "at", "data")
-    return [ClockEvent(type=kind, at=at, data=data) for kind, at, data in stored]
 
 
 def _explained(latest: dict[str, SlaClock], events: list[ClockEvent], until: datetime) -> Iterator[Explained]:

@@ -172,11 +172,12 @@ def _comment(write: Write, run: Passage, effect: effects.RunAction) -> None:
 def _notify(write: Write, run: Passage, effect: effects.RunAction) -> None:
     """The message and its readers go into one event; notifications deliver it after the commit."""
     note = write.note(effect.settings["text"])
-    readers = sorted({user for rule in effect.settings["to"] for user in _readers(rule, write)})
+    readers = sorted({user for rule in effect.settings["to"] for user in readers_of(rule, write)})
     write.tell_by_itself(RequestEvent.NOTICE, note=note, step=effect.step, users=readers, **within(run.run))
 
 
-def _readers(rule: Mapping[str, Any], write: Write) -> list[int]:
+def readers_of(rule: Mapping[str, Any], write: Write) -> list[int]:
+    """The ids of the active people whom a rule names; the requester as they are."""
     if rule.get("requester"):
         return [write.request.requester_id]
     return [approver.user.pk for approver in resolve_approvers([rule], people=concerned(write))]
@@ -187,6 +188,11 @@ def _assign(write: Write, run: Passage, effect: effects.RunAction) -> None:
     rule = effect.settings["to"]
     seen = {**pinned_facts(write.request), "run": run.facts, "item": effect.item, "index": effect.instance}
     found = assigned_to(rule, write, seen)
+    give_request(write, found, rule, step=effect.step, **within(run.run))
+
+
+def give_request(write: Write, found: Mapping[str, Any] | None, rule: Mapping[str, Any], **told: Any) -> None:
+    """Gives the request to whoever a rule names (`assigned_to`), and says so. Raises NotDone where that is nobody."""
     if found is None:
         raise NotDone(f"{dict(rule)} names nobody active.")
     write.request.assignee, write.request.team = found.get("assignee"), found.get("team", write.request.team)
@@ -194,13 +200,8 @@ def _assign(write: Write, run: Passage, effect: effects.RunAction) -> None:
         write.concerns(f"user:{found['assignee'].pk}", Relation.ASSIGNEE)
     else:
         write.concerns(f"group:{found['group'].pk}", Relation.TEAM)
-    write.tell_by_itself(
-        RequestEvent.ASSIGNED,
-        step=effect.step,
-        assignee=write.request.assignee_id,
-        team=write.request.team.pk if write.request.team else None,
-        **within(run.run),
-    )
+    team = write.request.team.pk if write.request.team else None
+    write.tell_by_itself(RequestEvent.ASSIGNED, assignee=write.request.assignee_id, team=team, **told)
 
 
 AT_ONCE: Mapping[str, Callable[[Write, Passage, effects.RunAction], None]] = {

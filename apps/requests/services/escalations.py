@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from apps.approvals.selectors import resolve_approvers
 from apps.core.errors import InvalidInput
 from apps.outbox.incidents import open_incident
 from apps.outbox.models import Delivery
-from apps.requests.enums import Level, Relation, RequestEvent, priority_of
+from apps.requests.enums import Level, RequestEvent, priority_of
 from apps.requests.facts import pinned_facts
 from apps.requests.models import Request
-from apps.requests.services.actions import AT_ONCE, NotDone
+from apps.requests.services.actions import AT_ONCE, NotDone, give_request, readers_of
 from apps.requests.services.openings import assigned_to
-from apps.requests.services.work_items import concerned
 from apps.requests.services.writing import Write, begin_write
 from apps.sla.models import SlaClock
 from apps.sla.selectors import target_of
@@ -76,15 +74,7 @@ def _reassign(write: Write, due: Due) -> None:
         found: dict[str, Any] | None = {"assignee": lead} if lead and lead.is_active else None
     else:
         found = assigned_to(rule, write, {**pinned_facts(write.request), "run": write.run.facts})
-    if found is None:
-        raise NotDone(f"{dict(rule)} names nobody active.")
-    write.request.assignee, write.request.team = found.get("assignee"), found.get("team", write.request.team)
-    if "assignee" in found:
-        write.concerns(f"user:{found['assignee'].pk}", Relation.ASSIGNEE)
-    else:
-        write.concerns(f"group:{found['group'].pk}", Relation.TEAM)
-    team = write.request.team.pk if write.request.team else None
-    write.tell_by_itself(RequestEvent.ASSIGNED, step=_step(due), assignee=write.request.assignee_id, team=team)
+    give_request(write, found, rule, step=_step(due))
 
 
 def _raise_priority(write: Write, due: Due) -> None:
@@ -118,13 +108,11 @@ def _step(due: Due) -> str:
 
 def _people(write: Write, rule: Json) -> Sequence[int]:
     request = write.request
-    if "requester" in rule:
-        return [request.requester_id]
     if "assignee" in rule:
         return [request.assignee_id] if request.assignee_id else []
     if "lead" in rule:
         return [request.team.lead_id] if request.team and request.team.lead_id else []
-    return [approver.user.pk for approver in resolve_approvers([rule], people=concerned(write))]
+    return readers_of(rule, write)
 
 
 DOES: Mapping[str, Callable[[Write, Due], None]] = MappingProxyType(

@@ -6,7 +6,7 @@ so that a replay of the events stays true.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,6 @@ from django.db.models import Q, QuerySet
 
 from apps.accounts.models import User
 from apps.core import clock as time
-from apps.outbox.models import Event
 from apps.requests.enums import IMPORT, OPEN_STATES
 from apps.requests.models import Request
 from apps.requests.services.writing import begin_write
@@ -24,7 +23,7 @@ from apps.sla import clock
 from apps.sla.clock import ClockEvent, ClockReading, Target
 from apps.sla.enums import SlaEvent
 from apps.sla.models import SlaClock, SlaPolicyVersion
-from apps.sla.selectors import CALENDARS, policy_of, target_of
+from apps.sla.selectors import CALENDARS, events_told, policy_of, target_of
 
 MOST_SHOWN = 200
 
@@ -158,8 +157,7 @@ def _done(request: Request) -> dict[str, Any]:
 def _readings(request: Request, rebase: Rebase, now: datetime) -> Iterator[tuple[SlaClock, ClockReading | None]]:
     """Every live clock of the request and how it would read; None where its target would not be measured any more."""
     rows = list(SlaClock.objects.filter(stream_id=request.pk, stopped_at__isnull=True).order_by("id"))
-    stored = Event.objects.filter(stream_id=request.pk).order_by("seq")
-    events: Sequence[ClockEvent] = [ClockEvent(type=one.type, at=one.at, data=one.data) for one in stored]
+    events = events_told(request.pk)
     told = [*events, rebase.event(max(now, events[-1].at), _done(request))]
     for row in rows:
         target = _target(row, rebase)
