@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 
 from apps.accounts.enums import Role
-from apps.accounts.models import User
+from apps.accounts.models import Team, User
 from apps.core.errors import NotPermitted
 from apps.requests.models import CatalogItem, Request
 from apps.workflows.models import Task
 
+NO_REPORTS = "Only administrators, auditors and those who lead a team see reports."
 Predicate = Callable[[User, Request], bool]
 
 
@@ -37,6 +38,20 @@ class Act(StrEnum):
 def sees_everything(user: User) -> bool:
     """Administrators and auditors."""
     return user.is_superuser or not user.role_names.isdisjoint({Role.ADMINISTRATOR, Role.AUDITOR})
+
+
+def reported_teams(user: User) -> frozenset[int] | None:
+    """Whose requests this person's reports count: those of the teams they lead, by id; None for all of them, as
+    administrators and auditors see them. Raises NotPermitted for everybody else. At most one statement.
+    """
+    if not user.is_active:
+        raise NotPermitted(NO_REPORTS)
+    if sees_everything(user):
+        return None
+    led = frozenset(Team.objects.filter(lead=user).values_list("pk", flat=True))
+    if not led:
+        raise NotPermitted(NO_REPORTS)
+    return led
 
 
 def is_administrator(user: User, request: Request | None = None) -> bool:

@@ -294,22 +294,38 @@ class _Arrows:
         return passed | {self.definition.start.id: self.starts}
 
 
+class Stays:
+    """How often somebody was at a place, is there now (the first of them since `oldest`), and how long it took."""
+
+    def __init__(self) -> None:
+        self.visits = 0
+        self.now = 0
+        self.oldest: datetime | None = None
+        self.waits: list[float] = []
+
+    def add(self, status: str, opened_at: datetime, ended_at: datetime | None) -> None:
+        self.visits += 1
+        if ended_at is None:
+            self.now += 1
+            self.oldest = opened_at if self.oldest is None else min(self.oldest, opened_at)
+        elif status == ENDED:
+            self.waits.append(_seconds(opened_at, ended_at))
+
+
 class _Steps:
     """Counts the visits of each working step."""
 
     def __init__(self, definition: Definition) -> None:
         self.definition = definition
-        self.visits: Counter[str] = Counter()
-        self.now: Counter[str] = Counter()
-        self.waits: dict[str, list[float]] = defaultdict(list)
+        self.stays: dict[str, Stays] = defaultdict(Stays)
 
     def add(self, run: RunRow, visits: Sequence[VisitRow]) -> None:
         for visit in visits:
-            self.visits[visit.step] += 1
-            if visit.ended_at is None:
-                self.now[visit.step] += 1
-            elif visit.status == ENDED:
-                self.waits[visit.step].append(_seconds(visit.opened_at, visit.ended_at))
+            self.stays[visit.step].add(visit.status, visit.opened_at, visit.ended_at)
+
+    @property
+    def visits(self) -> Mapping[str, int]:
+        return {step: stays.visits for step, stays in self.stays.items()}
 
     def figures(self) -> tuple[StepFigures, ...]:
         working = [step for step in self.definition.steps if KINDS[step.kind].working]
@@ -318,11 +334,11 @@ class _Steps:
                 id=step.id,
                 name=step.name or step.id,
                 kind=step.kind,
-                visits=self.visits[step.id],
-                now=self.now[step.id],
-                waiting=Spread.of(self.waits[step.id]),
+                visits=stays.visits,
+                now=stays.now,
+                waiting=Spread.of(stays.waits),
             )
-            for step in working
+            for step, stays in ((step, self.stays[step.id]) for step in working)
         )
         return tuple(sorted(figures, key=lambda step: -step.visits))
 

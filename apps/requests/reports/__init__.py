@@ -1,0 +1,35 @@
+"""What reports are made of. Pure."""
+
+from apps.requests.reports.figures import (
+    NO_TEAM,
+    NOTHING,
+    Bottlenecks,
+    Compliance,
+    ComplianceRow,
+    DueClock,
+    DueSoon,
+    Filters,
+    Group,
+    Named,
+    Place,
+    PlaceTotals,
+    Throughput,
+    ThroughputRow,
+)
+
+__all__ = [
+    "NOTHING",
+    "NO_TEAM",
+    "Bottlenecks",
+    "Compliance",
+    "ComplianceRow",
+    "DueClock",
+    "DueSoon",
+    "Filters",
+    "Group",
+    "Named",
+    "Place",
+    "PlaceTotals",
+    "Throughput",
+    "ThroughputRow",
+]

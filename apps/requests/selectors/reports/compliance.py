@@ -1,0 +1,120 @@
+"""How many clocks were met, and how long it took.
+
+A clock counts at the instant at which it was decided: met when it stopped, breached when it was due, also while it
+still runs. A clock that is not decided, running or paused, counts as of now. By that instant it is in a month (of the
+reader's time zone) and in the period of the filters. Clocks that are void are left out, those of imported requests are
+not. Item and team are those the request has now, the priority is the one the clock counts by. A clock that has fallen
+due and that no sweep has come to yet is running.
+
+Times are those of clocks that stopped, from their start; a clock that was breached and stopped by the cancellation of
+its request is none. Of requests without clocks nothing is known here: only an event tells of their first response.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.models import (
+    Count,
+    DateField,
+    DateTimeField,
+    DurationField,
+    ExpressionWrapper,
+    F,
+    Max,
+    Q,
+    QuerySet,
+    Value,
+)
+from django.db.models.functions import Coalesce, TruncMonth
+
+from apps.accounts.models import User
+from apps.core import clock
+from apps.requests.reports import NOTHING, Compliance, ComplianceRow, Filters, Named
+from apps.requests.selectors.reports.groups import GROUPS, Groups, Key, check_groups
+from apps.requests.selectors.reports.scope import reading_zone, requests_for, within
+from apps.requests.selectors.reports.spreads import spreads
+from apps.sla.enums import ClockStatus
+from apps.sla.models import SlaClock
+from apps.sla.policy_check import METRICS
+from apps.sla.selectors import policy_of
+
+REQUEST = "stream__request__"
+COLUMNS = {
+    "item": (f"{REQUEST}item_id",),
+    "team": (f"{REQUEST}team_id",),
+    "priority": ("priority",),
+    "month": ("month",),
+    "target": ("policy__key", "target"),
+}
+BY = (*GROUPS, "month", "target")
+COUNTED = (ClockStatus.MET, ClockStatus.BREACHED, ClockStatus.RUNNING, ClockStatus.PAUSED)
+
+
+def compliance(reader: User, filters: Filters, *, by: Sequence[str] = ()) -> Compliance:
+    """The clocks of each metric, broken down by any of `BY`. Raises NotPermitted, InvalidInput for other groups.
+
+    At most nine statements, and one more the first time a process meets a policy version.
+    """
+    groups, at = check_groups(by, BY), clock.now()
+    clocks = _clocks(reader, filters, at)
+    totals = _rows(clocks, ())
+    return Compliance(
+        filters=filters, by=groups, at=at, rows=_rows(clocks, groups) if groups else totals, totals=totals
+    )
+
+
+def _clocks(reader: User, filters: Filters, at: datetime) -> QuerySet[SlaClock, Any]:
+    asked = requests_for(reader, filters, at=REQUEST, priority="priority")
+    decided = Coalesce("breached_at", "stopped_at", Value(at, output_field=DateTimeField()))
+    clocks = SlaClock.objects.exclude(status=ClockStatus.VOID).annotate(decided=decided)
+    clocks = clocks.filter(asked, within(filters, "decided"))
+    if filters.metrics:
+        clocks = clocks.filter(metric__in=filters.metrics)
+    month = TruncMonth("decided", output_field=DateField(), tzinfo=reading_zone(reader))
+    plain = ExpressionWrapper(F("stopped_at") - F("started_at"), output_field=DurationField())
+    return clocks.annotate(month=month, plain=plain).order_by()
+
+
+def _rows(clocks: QuerySet[SlaClock, Any], by: tuple[str, ...]) -> tuple[ComplianceRow, ...]:
+    columns = ["metric", *(column for name in by for column in COLUMNS[name])]
+    counts: dict[str, Any] = {str(status): Count("pk", filter=Q(status=status)) for status in COUNTED}
+    found = list(clocks.values(*columns).annotate(**counts, newest=Max("policy_id")))
+    stopped = _stopped(clocks)
+    plain, counted = spreads(stopped, "plain", by=columns), spreads(stopped, "elapsed", by=columns)
+    groups = Groups(by, [_key(row, by) for row in found])
+    rows = []
+    for row in sorted(found, key=lambda row: (METRICS.index(row["metric"]), groups.order(_key(row, by)))):
+        place = tuple(row[column] for column in columns)
+        rows.append(
+            ComplianceRow(
+                metric=row["metric"],
+                **groups.of(_key(row, by)),
+                **{str(status): row[status] for status in COUNTED},
+                plain=plain.get(place, NOTHING),
+                counted=counted.get(place, NOTHING),
+            )
+        )
+    return tuple(rows)
+
+
+def _stopped(clocks: QuerySet[SlaClock, Any]) -> QuerySet[SlaClock, Any]:
+    """Those whose time is known: not what was given up after its breach."""
+    given_up = Q(status=ClockStatus.BREACHED, **{f"{REQUEST}outcome": "cancelled"}, stopped_at=F(f"{REQUEST}ended_at"))
+    return clocks.filter(stopped_at__isnull=False).exclude(given_up)
+
+
+def _key(row: dict[str, Any], by: tuple[str, ...]) -> Key:
+    """The group of a counted row."""
+    return tuple(
+        target_named(row["newest"], row["policy__key"], row["target"]) if name == "target" else row[COLUMNS[name][0]]
+        for name in by
+    )
+
+
+def target_named(version: int, policy: str, target: str) -> Named:
+    """A target by the name that the policy version gives it."""
+    found = policy_of(version).target(target)
+    return Named(key=f"{policy}/{target}", name=(found.name if found else "") or target)

@@ -1,0 +1,79 @@
+"""How many requests came and went.
+
+A request counts in the period (of the reader's time zone) in which it was submitted, and in that in which it ended, by
+its outcome; drafts do not count. One that was reopened is what it is now: earlier endings are not counted. Open at the
+end of a period is what was submitted until then and has not ended until then. Item, team and priority are those the
+request has now.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta, tzinfo
+from itertools import islice
+from typing import Any
+
+from django.db.models import Case, Count, DateField, F, Q, QuerySet, Value, When
+from django.db.models.functions import Trunc
+
+from apps.accounts.models import User
+from apps.core import clock
+from apps.core.errors import InvalidInput
+from apps.requests.models import Request
+from apps.requests.reports import Filters, Group, Throughput
+from apps.requests.reports.flow import BEFORE, SUBMITTED, rows_of, starts_between, totals_of
+from apps.requests.selectors.reports.groups import GROUPS, Groups, Key, check_groups
+from apps.requests.selectors.reports.scope import reading_zone, requests_for
+
+PERIODS = ("month", "week", "day")
+MOST_PERIODS = 1_000
+INSTANT = timedelta(microseconds=1)
+COLUMNS = {"item": "item_id", "team": "team_id", "priority": "priority"}
+Found = Mapping[Key, Mapping[date, Counter[str]]]
+
+
+def throughput(reader: User, filters: Filters, *, per: str = "month", by: Sequence[str] = ()) -> Throughput:
+    """What came and went in each month, week (from Monday) or day, by any of `GROUPS`. `since` and `until` cut the
+    first and the last period. Raises NotPermitted; InvalidInput for other groups, and for more than 1,000 periods.
+
+    At most five statements.
+    """
+    if per not in PERIODS:
+        raise InvalidInput({"per": [f"This must be one of {', '.join(PERIODS)}."]})
+    groups, at, zone = check_groups(by, GROUPS), clock.now(), reading_zone(reader)
+    requests = Request.objects.filter(requests_for(reader, filters), submitted_at__isnull=False).order_by()
+    found = _counted(requests, filters, per=per, by=groups, zone=zone)
+    starts = _starts(found, per=per, zone=zone, since=filters.since, until=min(filters.until or at, at))
+    named = Groups(groups, found)
+    keys = sorted(found, key=named.order)
+    rows = tuple(row for key in keys for row in rows_of(Group(**named.of(key)), found[key], starts))
+    return Throughput(filters=filters, per=per, by=groups, at=at, rows=rows, totals=totals_of(rows))
+
+
+def _counted(requests: QuerySet[Request], filters: Filters, *, per: str, by: tuple[str, ...], zone: tzinfo) -> Found:
+    """By group and period: how many were submitted, and how many ended by each outcome; two statements."""
+    found: dict[Key, dict[date, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+    for instant, kind in (("submitted_at", Value(SUBMITTED)), ("ended_at", F("outcome"))):
+        period: Any = Trunc(instant, per, output_field=DateField(), tzinfo=zone)
+        if filters.since:
+            period = Case(When(**{f"{instant}__gte": filters.since}, then=period), default=None)
+        happened = Q(**{f"{instant}__isnull": False})
+        if filters.until:
+            happened &= Q(**{f"{instant}__lt": filters.until})
+        counted = requests.filter(happened).annotate(kind=kind, period=period)
+        rows = counted.values_list(*(COLUMNS[name] for name in by), "kind", "period").annotate(Count("pk"))
+        for *key, what, start, count in rows:
+            found[tuple(key)][start or BEFORE][what] += count
+    return found
+
+
+def _starts(found: Found, *, per: str, zone: tzinfo, since: datetime | None, until: datetime) -> list[date]:
+    """The periods from the first in which something happened, or `since` where something was before it, to `until`."""
+    known = {start for counts in found.values() for start in counts}
+    last = max([(until - INSTANT).astimezone(zone).date(), *known])
+    first = since.astimezone(zone).date() if since and BEFORE in known else min(known, default=last)
+    starts = list(islice(starts_between(first, last, per), MOST_PERIODS + 1))
+    if len(starts) > MOST_PERIODS:
+        raise InvalidInput({"since": [f"More than {MOST_PERIODS:,} periods would follow: begin later."]})
+    return starts
