@@ -8,7 +8,7 @@ from datetime import datetime
 
 from apps.approvals.enums import ApprovalEvent, ApprovalStatus, Verdict
 from apps.approvals.models import Approval, Decision, Seat
-from apps.portal.phrases import because, time_left
+from apps.portal.phrases import because
 from apps.portal.rounds import RoundBox, name_of_seat, sitting, words_of
 from apps.requests.selectors import HistoryLine
 from apps.requests.selectors.rounds import LevelOfRound
@@ -21,13 +21,15 @@ METRICS: Mapping[str, str] = {"response": "First response", "resolution": "Solut
 
 @dataclass(frozen=True, kw_only=True)
 class ClockLine:
-    """A clock in words; `used` is the part of its time that has gone by, 0 to 100."""
+    """A clock in words; `used` is the part of its time that has gone by, 0 to 100. `due_at` is None unless it still
+    counts: then there is time left, or it is late."""
 
     name: str
     state: str
     tone: str
+    started_at: datetime
     due_at: datetime | None
-    left: str
+    late: bool
     used: int
 
 
@@ -70,9 +72,9 @@ class ApprovalLine:
 
 
 def clock_line(one: SlaClock, moment: datetime) -> ClockLine:
-    """A live clock shows the time left; a settled one what became of it."""
-    live = one.status == ClockStatus.RUNNING and one.due_at is not None
-    left = time_left(one.due_at, moment) if live and one.due_at else ""
+    """A clock that counts shows the time left, also below nothing; one that stands or has stopped what became of it."""
+    counts = one.stopped_at is None and one.status in (ClockStatus.RUNNING, ClockStatus.BREACHED)
+    due_at = one.due_at if counts else None
     used = _used(one, moment)
     tones = {ClockStatus.MET: "good", ClockStatus.BREACHED: "bad", ClockStatus.PAUSED: "quiet"}
     tone = tones.get(ClockStatus(one.status), "warn" if used >= 80 else "info")
@@ -80,8 +82,9 @@ def clock_line(one: SlaClock, moment: datetime) -> ClockLine:
         name=clock_name(one),
         state=ClockStatus(one.status).label,
         tone=tone,
-        due_at=one.due_at if live else None,
-        left=left,
+        started_at=one.started_at,
+        due_at=due_at,
+        late=due_at is not None and due_at <= moment,
         used=used,
     )
 

@@ -10,8 +10,27 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from apps.accounts.enums import PersonEvent
 from apps.outbox.models import Delivery, Event
+from apps.requests.enums import RequestEvent
 from apps.requests.models import Request
+from apps.requests.selectors.visibility import principals_of
+from apps.sla.enums import SlaEvent
 
+ON_LISTS = frozenset(
+    {
+        RequestEvent.FIRST_RESPONSE,
+        RequestEvent.PRIORITY_CHANGED,
+        RequestEvent.HELD,
+        RequestEvent.RESUMED,
+        RequestEvent.COMPLETED,
+        RequestEvent.REJECTED,
+        RequestEvent.CANCELLED,
+        RequestEvent.REOPENED,
+        SlaEvent.PAUSED,
+        SlaEvent.RESUMED,
+        SlaEvent.REBASED,
+        SlaEvent.MET,
+    }
+)
 _server_loop: asyncio.AbstractEventLoop | None = None
 PUSH_TIMEOUT_S = 5
 
@@ -58,8 +77,16 @@ def push_delivery(delivery: Delivery) -> None:
         return
     touched = {"type": "topic.touched", "position": event.position, "revision": event.seq}
     push(request_group(number), {**touched, "topic": f"request:{number}"})
-    for principal in inbox_principals(event):
+    for principal in sorted({*inbox_principals(event), *listing_principals(event)}):
         push(inbox_group(principal), {**touched, "topic": "inbox"})
+
+
+def listing_principals(event: Event) -> list[str]:
+    """Whose lists show something else now: everybody's who takes part, if the request's state or its clocks changed.
+
+    That a clock was breached their pages see by themselves.
+    """
+    return principals_of(event.stream_id) if event.type in ON_LISTS else []
 
 
 def inbox_principals(event: Event) -> list[str]:

@@ -17,7 +17,7 @@ def tell(world: World, request: Request) -> None:
     ("reader", "path", "statements"),
     [
         ("rita", "/", 12),
-        ("rita", "/requests/", 8),
+        ("rita", "/requests/", 9),
         ("mia", "/inbox/", 14),
         ("ivo", "/inbox/", 10),
         ("rita", "/notifications/", 8),

@@ -4,7 +4,7 @@ import pytest
 
 from apps.outbox.models import Delivery, Event
 from apps.outbox.relay import run_relay
-from apps.realtime.groups import inbox_principals, push
+from apps.realtime.groups import inbox_principals, listing_principals, push
 from apps.requests.models import Request
 from tests.factories import make_request
 
@@ -23,6 +23,19 @@ pytestmark = pytest.mark.sqlite
 )
 def test_the_inboxes_of_an_event_are_those_it_asks_and_who_acted(actor, data, principals):
     assert inbox_principals(Event(actor=actor, data=data)) == principals
+
+
+@pytest.mark.django_db
+def test_a_changed_clock_touches_the_lists_of_all_who_take_part_and_a_comment_only_the_page(world):
+    request = make_request(world.item, world.requester)
+    taking_part = sorted({f"user:{person.pk}" for person in (world.requester, world.manager)})
+    told = {kind: listing_principals(Event(stream_id=request.pk, type=kind)) for kind in ("sla.paused", "request.held")}
+    silent = {
+        kind: listing_principals(Event(stream_id=request.pk, type=kind))
+        for kind in ("sla.breached", "request.commented")
+    }
+    assert told == {"sla.paused": taking_part, "request.held": taking_part}
+    assert silent == {"sla.breached": [], "request.commented": []}
 
 
 def test_where_nobody_listens_a_push_is_void():

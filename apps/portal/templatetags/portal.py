@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from django import template
 from django.conf import settings
@@ -18,7 +18,6 @@ from apps.portal.phrases import PRIORITY_TONES, STATUS_TONES, time_left
 from apps.portal.request_page import Attempt
 from apps.requests.enums import Priority, RequestStatus
 from apps.requests.selectors import tasks_for, waiting_approvals
-from apps.sla.models import SlaClock
 
 register = template.Library()
 NOTHING = Attempt()
@@ -64,9 +63,16 @@ def priority_badge(priority: str) -> SafeString:
     return format_html('<span class="badge tone-{}">{} priority</span>', tone, label)
 
 
+class Due(Protocol):
+    """Something that is due at a time, or not while it stands still."""
+
+    @property
+    def due_at(self) -> datetime | None: ...
+
+
 @register.simple_tag
-def left(one: SlaClock | None) -> SafeString | str:
-    """The time a clock leaves, red when it is over."""
+def left(one: Due | None) -> SafeString | str:
+    """How long there is until something is due, red when it is over; it runs down on the open page."""
     if one is None:
         return ""
     if one.due_at is None:
@@ -74,12 +80,18 @@ def left(one: SlaClock | None) -> SafeString | str:
     moment = clock.now()
     tone = "due-late" if one.due_at <= moment else "due-running"
     return format_html(
-        '<time class="due {}" datetime="{}" title="due {}">{}</time>',
+        '<time class="due {}" data-left datetime="{}" title="due {}">{}</time>',
         tone,
         one.due_at.isoformat(),
         date_format(timezone.localtime(one.due_at), "j M Y, H:i"),
         time_left(one.due_at, moment),
     )
+
+
+@register.simple_tag
+def server_now() -> str:
+    """The present instant, for pages whose reader's clock may be set wrong."""
+    return clock.now().isoformat()
 
 
 @register.simple_tag

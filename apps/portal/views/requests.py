@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from apps.accounts.models import User
 from apps.core.text import text_problem
+from apps.outbox.selectors import feed_position
 from apps.portal.clock_bars import bars_of
 from apps.portal.once import new_token
 from apps.portal.pages import page, reader_of
@@ -45,11 +46,12 @@ STATE_LABELS = (
 @require_safe
 def show_all(request: HttpRequest) -> HttpResponse:
     """The reader's own requests, or everything they may see; newest first, by status and text."""
-    asked = request.GET
+    after, asked = feed_position(), request.GET
     found = _found(reader_of(request), asked)
     before = asked.get("before", "")
     rows = list((found.filter(pk__lt=int(before)) if _is_id(before) else found)[: PAGE_SIZE + 1])
     shown = {
+        "after": after,
         "rows": with_clocks(rows[:PAGE_SIZE]),
         "older": _link(asked, before=rows[PAGE_SIZE - 1].pk) if len(rows) > PAGE_SIZE else "",
         "q": asked.get("q", "")[:LONGEST_SEARCH],

@@ -10,7 +10,7 @@ from apps.requests.facts import form_of
 from apps.requests.forms import Form
 from apps.requests.models import Request
 from apps.sla.models import SlaClock
-from apps.sla.models.clock import LIVE
+from apps.sla.selectors import unstopped
 from apps.workflows.engine.definition import Definition
 from apps.workflows.engine.marking import Marking, Visit
 from apps.workflows.enums import TimerKind
@@ -68,9 +68,13 @@ def form_asked_by(task: Task) -> Form | None:
 
 
 def next_clocks(stream_ids: Iterable[int]) -> dict[int, SlaClock]:
-    """The live clock that is due first, by request; a clock that stands still comes last. One statement."""
+    """The clock that is due first, by request: what is late comes before what runs, a clock that stands still last.
+
+    A clock counts until its target is reached, so also after it was breached. One statement.
+    """
     found: dict[int, SlaClock] = {}
-    clocks = SlaClock.objects.filter(stream_id__in=list(stream_ids), status__in=LIVE)
-    for clock in sorted(clocks, key=lambda one: (one.due_at is None, one.due_at or one.started_at, one.pk)):
+    for clock in sorted(
+        unstopped(list(stream_ids)), key=lambda one: (one.due_at is None, one.due_at or one.started_at, one.pk)
+    ):
         found.setdefault(clock.stream_id, clock)
     return found

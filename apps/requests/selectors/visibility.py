@@ -25,6 +25,12 @@ def visible_requests(user: User) -> QuerySet[Request]:
     return shown if sees_everything(user) else shown.filter(stream_id__in=_streams_of(user))
 
 
+def principals_of(stream_id: int) -> list[str]:
+    """Everybody who takes part in a request."""
+    taking_part = RequestParticipant.objects.filter(request_id=stream_id)
+    return sorted(set(taking_part.values_list("principal", flat=True)))
+
+
 def get_request_for(user: User, number: str) -> Request:
     """The request with this number. Raises NotVisible if there is none or none that this person may see."""
     request = visible_requests(user).filter(number=number).first()

@@ -1,8 +1,8 @@
 // An open page follows along: one socket says that something was touched, the page fetches what changed.
 //
-// The root carries data-live-topic, data-fragment-url and data-live-after (the feed position the page includes). Every
-// element with data-live-part is replaced by the fetched one of the same name, if it differs, unless somebody is writing
-// in it: then it waits, and says so.
+// The root carries data-live-topic, data-fragment-url (without it the page's own address, as filters leave it) and
+// data-live-after (the feed position the page includes). Every element with data-live-part is replaced by the fetched one
+// of the same name, if it differs, unless somebody is writing in it: then it waits, and says so.
 
 const MIN_PAUSE_MS = 1000;
 const JITTER_MS = 300;
@@ -76,7 +76,7 @@ async function fetchParts() {
   fetching = true;
   lastFetch = Date.now();
   try {
-    const answer = await fetch(root.dataset.fragmentUrl, { credentials: "same-origin", cache: "no-store" });
+    const answer = await fetch(root.dataset.fragmentUrl ?? location.href, { credentials: "same-origin", cache: "no-store" });
     if (answer.redirected || [401, 403, 404].includes(answer.status)) {
       ended = true;
       show("off", "Offline: load the page again");
@@ -121,16 +121,24 @@ function replace(name, present, part) {
 
 // What a part says. Of forms only what they ask: tokens differ with each fetch, and what was typed is not the server's.
 function fingerprint(part) {
-  if (part.querySelector("form")) {
-    const asked = [...part.querySelectorAll("h2, form, label, summary, button, dl, li")];
+  const copy = part.cloneNode(true);
+  copy.querySelectorAll("[data-left], progress[data-until]").forEach(standStill);
+  if (copy.querySelector("form")) {
+    const asked = [...copy.querySelectorAll("h2, form, label, summary, button, dl, li, .due")];
     return asked
       .filter((one) => !one.closest("[data-live-held]"))
       .map((one) => one.getAttribute("action") ?? one.textContent.replace(/\s+/g, " ").trim())
       .join("\n");
   }
-  const copy = part.cloneNode(true);
   copy.querySelectorAll("details").forEach((one) => one.removeAttribute("open"));
   return copy.innerHTML.replace(/\s+/g, " ");
+}
+
+// What ticks by itself (time_left.js) says when it is due, not how long that is from now.
+function standStill(one) {
+  one.classList.remove("due-late", "due-running");
+  one.removeAttribute("value");
+  if (one.dateTime) one.textContent = one.dateTime;
 }
 
 // What the page filled in by itself is no writing; what it gave back after a refusal (data-kept) is.

@@ -1,0 +1,66 @@
+// The time left runs down on an open page: a <time data-left datetime="..."> says how long there is until then, or how
+// late it is since, in the words of the server (apps/portal/phrases.py; a test compares both). A <progress> with
+// data-since and data-until fills up beside it. Nothing is done in a hidden tab, and nothing until the words change.
+
+const UNITS = [["day", 86_400], ["h", 3_600], ["min", 60]];
+const MINUTE_MS = 60_000;
+const SHORTEST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 30_000;
+const TRUSTED_SKEW_MS = 10_000;
+
+// The browser's clock may be set wrong: then the server's counts, as it was when it wrote the page.
+const told = Date.parse(document.documentElement.dataset.now);
+const skew = Math.abs(told - Date.now()) > TRUSTED_SKEW_MS ? told - Date.now() : 0;
+let timer = null;
+
+export function timeLeft(due, now) {
+  return due > now ? `${span(due - now)} left` : `late by ${span(now - due)}`;
+}
+
+function span(milliseconds) {
+  let rest = Math.floor(milliseconds / 1_000);
+  const parts = [];
+  for (const [unit, seconds] of UNITS) {
+    const count = Math.floor(rest / seconds);
+    rest %= seconds;
+    if (count) parts.push(`${count} ${unit}${unit === "day" && count > 1 ? "s" : ""}`);
+  }
+  return parts.slice(0, 2).join(" ") || "less than a minute";
+}
+
+function untilItChanges(due, now) {
+  return due > now ? ((due - now) % MINUTE_MS) + 1 : MINUTE_MS - ((now - due) % MINUTE_MS);
+}
+
+function tick() {
+  window.clearTimeout(timer);
+  if (document.hidden) return;
+  const now = Date.now() + skew;
+  let pause = Infinity;
+  for (const one of document.querySelectorAll("[data-left]")) {
+    const due = Date.parse(one.dateTime);
+    say(one, timeLeft(due, now), due <= now);
+    pause = Math.min(pause, untilItChanges(due, now), LONGEST_PAUSE_MS);
+  }
+  for (const bar of document.querySelectorAll("progress[data-until]")) fill(bar, now);
+  if (pause < Infinity) timer = window.setTimeout(tick, Math.max(pause, SHORTEST_PAUSE_MS));
+}
+
+function say(one, words, late) {
+  if (one.firstChild?.data !== words) one.replaceChildren(words);
+  one.classList.toggle("due-late", late);
+  one.classList.toggle("due-running", !late);
+}
+
+function fill(bar, now) {
+  const since = Date.parse(bar.dataset.since);
+  bar.value = Math.max(0, Math.min(100, Math.round((100 * (now - since)) / (Date.parse(bar.dataset.until) - since))));
+}
+
+// What is fetched or found while the page is open ticks along.
+new MutationObserver((changes) => {
+  const brought = changes.flatMap((change) => [...change.addedNodes]);
+  if (brought.some((node) => node.matches?.("[data-left]") || node.querySelector?.("[data-left]"))) tick();
+}).observe(document.body, { childList: true, subtree: true });
+document.addEventListener("visibilitychange", tick);
+tick();
