@@ -62,6 +62,7 @@ urlpatterns = [
     path(f"{REQUEST}reopen/", requests.ReopenView.as_view(), name="reopen"),
     path(f"{REQUEST}events/", history.EventsView.as_view(), name="request-events"),
     path(f"{REQUEST}clocks/", history.ClocksView.as_view(), name="request-clocks"),
+    path(f"{REQUEST}explain/", history.ExplainView.as_view(), name="request-explain"),
     path(f"{REQUEST}approvals/", history.RequestApprovalsView.as_view(), name="request-approvals"),
     path(f"{REQUEST}tasks/", history.RequestTasksView.as_view(), name="request-tasks"),
     path(f"{REQUEST}comments/", history.CommentsView.as_view(), name="request-comments"),

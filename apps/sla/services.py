@@ -115,7 +115,8 @@ class Clocks:
         past = [*events_told(self.stream.pk), event] if event.data.get("retroactive") else None
         for row in self._moving():
             was, target = target_of(row), policy.target(row.target)
-            row.policy_id = self.context.policy or row.policy_id
+            if target is not None:  # a clock that is dropped stays with the version that measured it
+                row.policy_id = self.context.policy or row.policy_id
             if target is None:
                 store(row, clock.dropped(state_of(row), was, CALENDARS, event.at))
             elif past is None:

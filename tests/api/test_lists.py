@@ -14,7 +14,7 @@ STATEMENTS = {
     ("rita", "/catalog/"): 3,
     ("rita", "/requests/"): 3,
     ("rita", "/requests/{}/events/"): 4,
-    ("rita", "/requests/{}/clocks/"): 4,
+    ("rita", "/requests/{}/clocks/"): 5,
     ("rita", "/requests/{}/tasks/"): 4,
     ("rita", "/requests/{}/approvals/"): 8,
     ("rita", "/requests/{}/comments/"): 4,

@@ -62,7 +62,7 @@ def _life_of_a_request(world: World) -> None:
     for move in ("claim", "release", "complete"):
         ivo.api("post", f"/tasks/{task}/{move}/")
     rita.api("post", f"{path}reopen/", {"comment": "It broke"})
-    for part in ("", "events/", "clocks/", "approvals/", "tasks/", "comments/"):
+    for part in ("", "events/", "clocks/", "approvals/", "tasks/", "comments/", "explain/"):
         rita.api("get", path + part)
 
 

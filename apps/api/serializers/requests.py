@@ -8,10 +8,8 @@ from apps.api.serializers.fields import InstantField, ObjectField, key_of
 from apps.outbox.models import Event
 from apps.requests.enums import Level, Priority, RequestStatus
 from apps.requests.models import Comment, Request
-from apps.sla.enums import ClockStatus
-from apps.sla.models import SlaClock
 
-LINKED = ("events", "clocks", "approvals", "tasks", "comments")
+LINKED = ("events", "clocks", "approvals", "tasks", "comments", "explain")
 
 
 class LinksSerializer(serializers.Serializer[object]):
@@ -21,6 +19,7 @@ class LinksSerializer(serializers.Serializer[object]):
     approvals = serializers.CharField()
     tasks = serializers.CharField()
     comments = serializers.CharField()
+    explain = serializers.CharField()
 
 
 class RequestSerializer(serializers.Serializer[Request]):
@@ -69,21 +68,6 @@ class EventSerializer(serializers.Serializer[Event]):
     def get_request(self, event: Event) -> str | None:
         request = getattr(event.stream, "request", None)
         return request.number if request else None
-
-
-class ClockSerializer(serializers.Serializer[SlaClock]):
-    id = serializers.IntegerField()
-    target = serializers.CharField()
-    metric = serializers.CharField()
-    priority = serializers.CharField()
-    status = serializers.ChoiceField(choices=ClockStatus.choices)
-    started_at = InstantField()
-    due_at = InstantField(allow_null=True)
-    elapsed = serializers.FloatField(help_text="Seconds used up when it last stood still, in the target's own time")
-    running_since = InstantField(allow_null=True)
-    warned = serializers.ListField(child=serializers.IntegerField(), help_text="Percentages that were warned of")
-    breached_at = InstantField(allow_null=True)
-    stopped_at = InstantField(allow_null=True)
 
 
 class CommentSerializer(serializers.Serializer[Comment]):

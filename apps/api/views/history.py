@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework.request import Request as HttpRequest
 from rest_framework.response import Response
 
 from apps.api.bodies import anything, flag, read_body, shape, text
 from apps.api.idempotency import one_effect
-from apps.api.pagination import Order
+from apps.api.pagination import Order, body_of, paginate
 from apps.api.preconditions import check_revision
 from apps.api.query import position_in, read_query
-from apps.api.schema import lists, writes
+from apps.api.schema import lists, reads, writes
 from apps.api.serializers.approvals import ApprovalSerializer
-from apps.api.serializers.requests import ClockSerializer, CommentSerializer, EventSerializer, MessageSerializer
+from apps.api.serializers.requests import CommentSerializer, EventSerializer, MessageSerializer
+from apps.api.serializers.sla import ClockSerializer, ExplanationSerializer
 from apps.api.serializers.work import TaskSerializer
 from apps.api.views.base import OLDEST, ApiView, actor_of, shown
 from apps.requests.selectors import approvals_of, clocks_of, events_of, feed_for, get_request_for, tasks_of
+from apps.requests.selectors.clocks import calendars_of, explained
 from apps.requests.selectors.comments import comments_of
+from apps.requests.selectors.explaining import explain
 from apps.requests.selectors.rounds import round_parts
 from apps.requests.selectors.runs import get_request_of_run
 from apps.requests.services.comments import add_comment
@@ -57,10 +62,22 @@ class FeedView(ApiView):
 
 
 class ClocksView(ApiView):
-    @lists("A request's SLA clocks", ClockSerializer)
+    @lists("A request's SLA clocks, each with every stretch that counted or did not, and why", ClockSerializer)
     def get(self, http: HttpRequest, number: str) -> Response:
         read_query(http)
-        return self.paged(http, clocks_of(get_request_for(actor_of(http), number)), OLDEST, ClockSerializer)
+        request = get_request_for(actor_of(http), number)
+        rows = clocks_of(request).select_related("policy", "calendar").defer("policy__document", "calendar__document")
+        page = paginate(http, rows, OLDEST)
+        clocks: Any = explained(request, page.rows)
+        told = ClockSerializer(clocks, many=True, context={"calendars": calendars_of(clocks)}).data
+        return Response(body_of(page, list(told)))
+
+
+class ExplainView(ApiView):
+    @reads("Why this workflow, these approvers, these due times", ExplanationSerializer)
+    def get(self, http: HttpRequest, number: str) -> Response:
+        read_query(http, paged=False)
+        return Response(shown(ExplanationSerializer, explain(get_request_for(actor_of(http), number))))
 
 
 class RequestApprovalsView(ApiView):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from apps.calendars.models import CalendarVersion
 from apps.core import clock as time
 from apps.requests.models import Request
 from apps.sla import clock
 from apps.sla.clock import ClockEvent, ClockReading, Interval, Target
+from apps.sla.clock.context import REBASED, SUBMITTED
 from apps.sla.models import SlaClock
-from apps.sla.selectors import CALENDARS, events_told, target_of
+from apps.sla.selectors import CALENDARS, events_told, policy_of, target_of
+
+Targets = Mapping[int, Target | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +27,14 @@ class Explained:
     target: Target
     reading: ClockReading
     until: datetime
+
+    @property
+    def lengths(self) -> dict[str, float]:
+        """The seconds of its life by what became of them: `running` is what was counted."""
+        found: dict[str, float] = defaultdict(float)
+        for interval in self.reading.intervals:
+            found[interval.why] += (interval.end - interval.start).total_seconds()
+        return dict(found)
 
 
 WHY = {
@@ -42,16 +55,72 @@ def why_of(interval: Interval) -> str:
 def explained_clocks(request: Request, *, until: datetime | None = None) -> list[Explained]:
     """The latest clock of every target of the request, oldest first."""
     latest: dict[str, SlaClock] = {}
-    for row in SlaClock.objects.filter(stream_id=request.pk).select_related("policy", "calendar").order_by("id"):
+    rows = SlaClock.objects.filter(stream_id=request.pk).select_related("policy", "calendar").order_by("id")
+    for row in rows.defer("policy__document", "calendar__document"):
         latest[row.target] = row
-    if not latest:
+    return explained(request, list(latest.values()), until=until)
+
+
+def explained(
+    request: Request,
+    rows: Sequence[SlaClock],
+    *,
+    until: datetime | None = None,
+    events: Sequence[ClockEvent] | None = None,
+) -> list[Explained]:
+    """These clocks of the request, in their order, each with what a replay says of it.
+
+    One statement for the events (none if they are given), and one for each version of a policy or calendar that this
+    process has not read yet.
+    """
+    if not rows:
         return []
-    events = events_told(request.pk)
-    moment = until or max(time.now(), events[-1].at)
-    return list(_explained(latest, events, moment))
+    told = events_told(request.pk) if events is None else events
+    moment = until or max(time.now(), told[-1].at)
+    lives = _Lives(told, moment)
+    return [Explained(clock=row, target=target_of(row), reading=lives.of(row), until=moment) for row in rows]
 
 
-def _explained(latest: dict[str, SlaClock], events: list[ClockEvent], until: datetime) -> Iterator[Explained]:
-    for row in latest.values():
-        target = target_of(row)
-        yield Explained(clock=row, target=target, reading=clock.replay(target, CALENDARS, events, until), until=until)
+def calendars_of(clocks: Iterable[Explained]) -> dict[int, CalendarVersion]:
+    """The calendar versions that clocks were counted by, by id, without their documents. One statement."""
+    read = list(clocks)
+    wanted = {interval.calendar for one in read for interval in one.reading.intervals}
+    wanted |= {one.reading.state.calendar for one in read}
+    return CalendarVersion.objects.defer("document").in_bulk([pk for pk in wanted if pk is not None])
+
+
+class _Lives:
+    """The clocks of each target as the events tell them; a target's are read once."""
+
+    def __init__(self, events: Sequence[ClockEvent], until: datetime) -> None:
+        self.events, self.until = events, until
+        self.policies = [version for event in events if (version := _policy_named(event))]
+        self.rebased = [event.at for event in events if event.type == REBASED and event.data.get("retroactive")]
+        self.read: dict[tuple[str, datetime], tuple[ClockReading, ...]] = {}
+
+    def of(self, row: SlaClock) -> ClockReading:
+        """The reading of the clock that began and stopped when the row did; else of the one that began then."""
+        until = self._until(row)
+        if (row.target, until) not in self.read:
+            target = target_of(row)
+            self.read[row.target, until] = clock.replay_all(
+                target, CALENDARS, self.events, until, targets=self._targets(target.id)
+            )
+        began = [one for one in self.read[row.target, until] if one.state.started_at == row.started_at]
+        return next((one for one in began if one.state.stopped_at == row.stopped_at), began[-1])
+
+    def _until(self, row: SlaClock) -> datetime:
+        """What is measured anew from the beginning leaves clocks alone that had stopped before."""
+        stopped = row.stopped_at
+        is_left_alone = stopped is not None and any(at > stopped for at in self.rebased)
+        return stopped if stopped is not None and is_left_alone else self.until
+
+    def _targets(self, target_id: str) -> Targets:
+        return {version: policy_of(version).target(target_id) for version in self.policies}
+
+
+def _policy_named(event: ClockEvent) -> int | None:
+    """The policy version that an event puts in force."""
+    if event.type == SUBMITTED:
+        return (event.data.get("pins") or {}).get("sla")
+    return event.data.get("policy") if event.type == REBASED else None

@@ -22,6 +22,7 @@ from apps.core import clock
 from apps.requests.enums import OPEN_STATES
 from apps.requests.facts import pinned_facts
 from apps.requests.models import Request
+from apps.requests.selectors.approver_words import reason
 from apps.requests.services.trial_rounds import Names
 from apps.requests.services.trial_sample import Sample, scope_seen
 from apps.requests.services.work_items import concerned
@@ -31,15 +32,6 @@ from apps.workflows.models import WorkflowRun
 from apps.workflows.selectors import published_definitions, published_versions
 
 Rule = Mapping[str, Any]
-WORDS: Mapping[str, str] = {
-    "person": "named by the policy",
-    "role": "has the role {}",
-    "team": "is in the team {}",
-    "manager_of_team": "leads the team {}",
-    "field": "named in the field {}",
-    "owner_of": "owns the item {}",
-    "cel": "named by {}",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,17 +141,6 @@ def _later(before: str, policy: Policy) -> str:
     if DISTINCT_LEVELS in policy.separation or DISTINCT_TEAMS in policy.separation:
         return f"left out if they answer at “{before}”"
     return ""
-
-
-def reason(rule: Mapping[str, Any]) -> str:
-    """Why a rule names somebody, in words."""
-    if "manager_of" in rule:
-        whose = "the requester" if rule["manager_of"] == "requester" else "the one requested for"
-        up = rule.get("up", 1)
-        said = f"manager of {whose}" + (f", {up} levels up" if up > 1 else "")
-    else:
-        said = next((words.format(rule[kind]) for kind, words in WORDS.items() if kind in rule), "")
-    return f"{said}; in place of somebody who may not answer" if "instead_of" in rule else said
 
 
 # ------------------------------------------------------------------------------------ sample requests

@@ -10,7 +10,7 @@ a clock is a cache: folding `advance` and `check` over the events, however often
 
 from apps.sla.clock.context import CONTEXT_EVENTS, Context
 from apps.sla.clock.intervals import Interval
-from apps.sla.clock.replay import ClockReading, replay
+from apps.sla.clock.replay import ClockReading, Move, replay, replay_all
 from apps.sla.clock.state import Calendars, ClockState, Crossing, allowed, elapsed_at
 from apps.sla.clock.steps import advance, begins, check, dropped, start
 from apps.sla.conditions import Change, ClockEvent, Condition
@@ -29,6 +29,7 @@ __all__ = [
     "Duration",
     "Escalation",
     "Interval",
+    "Move",
     "SlaPolicy",
     "Target",
     "advance",
@@ -39,5 +40,6 @@ __all__ = [
     "elapsed_at",
     "parse_policy",
     "replay",
+    "replay_all",
     "start",
 ]

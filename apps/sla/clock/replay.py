@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 from apps.core.errors import InvalidInput
 from apps.sla.clock.context import REBASED, Context
@@ -21,7 +22,8 @@ Targets = Mapping[int, Target | None]
 class ClockReading:
     """A clock at an instant, with the explanation: `intervals` have no gaps, the counted ones sum to `elapsed`.
 
-    `state` is what is stored of it; `context` what the events had said by then.
+    `state` is what is stored of it; `context` what the events had said by then; `moves` are the events that moved its
+    due time while it was live.
     """
 
     status: str
@@ -30,6 +32,16 @@ class ClockReading:
     intervals: tuple[Interval, ...]
     state: ClockState
     context: Context
+    moves: tuple[Move, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """An event, by its place among those that were read, and the due time before and after it (None: it stands)."""
+
+    event: int
+    before: datetime | None
+    after: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +49,7 @@ class _Turn:
     at: datetime
     state: ClockState
     target: Target
+    event: int
 
 
 def replay(
@@ -54,26 +67,52 @@ def replay(
     is retroactive counts from the beginning. After a restart or a reset the reading is that of the latest clock. Raises
     `InvalidInput` if no event starts the clock by then, or if an event is earlier than the one before it.
     """
-    told = list(_until(events, until))
-    turns: list[_Turn] = []
+    lives, context = _lives(target, calendars, list(_until(events, until)), targets)
+    if not lives:
+        raise InvalidInput({"events": ["No event has started this clock."]})
+    return _reading(lives[-1], context, calendars, until)
+
+
+def replay_all(
+    target: Target,
+    calendars: Calendars,
+    events: Iterable[ClockEvent],
+    until: datetime,
+    *,
+    targets: Targets | None = None,
+) -> tuple[ClockReading, ...]:
+    """Every clock of the target, oldest first, the latest as `replay` reads it; empty if no event starts one."""
+    lives, context = _lives(target, calendars, list(_until(events, until)), targets)
+    return tuple(_reading(turns, context, calendars, until) for turns in lives)
+
+
+def _lives(
+    target: Target, calendars: Calendars, told: Sequence[ClockEvent], targets: Targets | None
+) -> tuple[list[list[_Turn]], Context]:
+    """The turns of each clock of the target, and the context in the end."""
+    lives: list[list[_Turn]] = []
     context, current = Context(), target
-    for event, before_rebase in _with_rebases(told):
+    for n, (event, before_rebase) in enumerate(_with_rebases(told)):
         context = context.after(event)
         seen = context.rebased(before_rebase) if before_rebase else context
         was, current = current, _target_at(seen, target, targets) or current
         is_dropped = _target_at(seen, target, targets) is None
-        last = turns[-1].state if turns else None
+        last = lives[-1][-1].state if lives else None
         begin = not is_dropped and begins(current, event, last)
         if last is not None and last.is_live:
             if is_dropped:
-                turns.append(_Turn(at=event.at, state=dropped(last, was, calendars, event.at), target=was))
+                state = dropped(last, was, calendars, event.at)
+                lives[-1].append(_Turn(at=event.at, state=state, target=was, event=n))
             else:
                 state, _ = advance(last, current, seen, calendars, event, was=was)
-                turns.append(_Turn(at=event.at, state=state, target=current))
+                lives[-1].append(_Turn(at=event.at, state=state, target=current, event=n))
         if begin:
-            turns = [_Turn(at=event.at, state=start(current, seen, calendars, event.at), target=current)]
-    if not turns:
-        raise InvalidInput({"events": ["No event has started this clock."]})
+            state = start(current, seen, calendars, event.at)
+            lives.append([_Turn(at=event.at, state=state, target=current, event=n)])
+    return lives, context
+
+
+def _reading(turns: Sequence[_Turn], context: Context, calendars: Calendars, until: datetime) -> ClockReading:
     state, _ = check(turns[-1].state, turns[-1].target, calendars, until)
     return ClockReading(
         status=state.status,
@@ -82,7 +121,14 @@ def replay(
         intervals=intervals_of(list(_stretches(turns, calendars, until))),
         state=state,
         context=context,
+        moves=tuple(_moves(turns)),
     )
+
+
+def _moves(turns: Sequence[_Turn]) -> Iterator[Move]:
+    for before, turn in pairwise(turns):
+        if turn.state.is_live and turn.state.due_at != before.state.due_at:
+            yield Move(event=turn.event, before=before.state.due_at, after=turn.state.due_at)
 
 
 def _target_at(context: Context, target: Target, targets: Targets | None) -> Target | None:

@@ -9,10 +9,8 @@ from zoneinfo import ZoneInfo
 
 from django.core.management.base import BaseCommand, CommandError
 
-from apps.calendars.models import CalendarVersion
 from apps.requests.models import Request
-from apps.requests.selectors.clocks import Explained, explained_clocks, why_of
-from apps.sla.clock import Interval
+from apps.requests.selectors.clocks import Explained, calendars_of, explained_clocks, why_of
 from apps.sla.enums import ClockStatus
 
 
@@ -41,19 +39,14 @@ class Command(BaseCommand):
         self.stdout.write(f"{one.target.name or one.target.id} ({one.target.metric}): {_state(reading.status)}{due}")
         used = f"{_duration(reading.elapsed)} of {_duration(reading.state.allowed)} used up"
         self.stdout.write(f"  {used}, by the policy {one.clock.policy.key} version {one.clock.policy.n}")
-        names = _calendars(reading.intervals)
+        versions = calendars_of([one])
         for interval in reading.intervals:
             counted = "+" if interval.counted else " "
-            by = f", calendar {names[interval.calendar]}" if interval.calendar in names else ""
+            version = versions.get(interval.calendar) if interval.calendar is not None else None
+            by = f", calendar {version.key} version {version.n}" if version else ""
             span = _duration((interval.end - interval.start).total_seconds())
             when = f"{_when(interval.start, zone)} - {_when(interval.end, zone)}"
             self.stdout.write(f"  {counted} {when}  {span:>10}  {why_of(interval)}{by}")
-
-
-def _calendars(intervals: tuple[Interval, ...]) -> dict[int | None, str]:
-    versions = {interval.calendar for interval in intervals if interval.calendar is not None}
-    found = CalendarVersion.objects.filter(pk__in=versions).values_list("pk", "key", "n")
-    return {pk: f"{key} version {n}" for pk, key, n in found}
 
 
 def _state(status: str) -> str:

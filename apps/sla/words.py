@@ -1,0 +1,118 @@
+"""Targets, durations and escalations as people say them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from apps.sla.targets import Duration, Escalation, Target
+
+METRICS: Mapping[str, str] = MappingProxyType(
+    {
+        "response": "first response",
+        "resolution": "resolution",
+        "stage": "time in the stage “{}”",
+        "step": "time at the step “{}”",
+        "approval": "time of the approval “{}”",
+    }
+)
+UNITS: Mapping[str, tuple[str, int]] = MappingProxyType(
+    {"business": ("business ", 1), "elapsed": ("", 1), "business_days": ("business ", 0), "calendar_days": ("", 0)}
+)
+FOLLOWED: Mapping[str, str] = MappingProxyType(
+    {
+        "requester": "the requester's calendar",
+        "team": "the calendar of the team that has the request",
+        "owner": "the calendar of whoever has the request",
+    }
+)
+PEOPLE: Mapping[str, str] = MappingProxyType(
+    {
+        "person": "{}",
+        "team": "the team {}",
+        "role": "everybody with the role {}",
+        "manager_of": "the manager of the {}",
+        "requester": "the requester",
+        "assignee": "whoever works on it",
+        "lead": "the lead of the team that has it",
+    }
+)
+
+
+def measured_by(target: Target) -> str:
+    """What a target measures: "first response", "time in the stage “work”"."""
+    return METRICS[target.metric].format(target.of)
+
+
+def duration_words(duration: Duration) -> str:
+    """ "8 business hours", "90 minutes", "2 business days", "1 calendar day"."""
+    kind, in_seconds = UNITS[duration.unit]
+    if not in_seconds:
+        return _some(duration.n, f"{kind or 'calendar '}day")
+    for unit, seconds in (("hour", 3600), ("minute", 60), ("second", 1)):
+        if duration.n % seconds == 0:
+            return _some(duration.n // seconds, f"{kind}{unit}")
+    raise AssertionError(duration)
+
+
+def length_words(seconds: float) -> str:
+    """ "3 h 05 min", "12 min", "40 s"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
+
+
+def calendar_words(target: Target) -> str:
+    """By which calendar a target counts; "" where none is named."""
+    if not target.follows:
+        return target.calendar
+    otherwise = f", else {target.calendar}" if target.calendar else ""
+    return f"{FOLLOWED[target.follows]}{otherwise}"
+
+
+def warnings_words(target: Target) -> str:
+    """ "at 50 %, 75 %"; "" without any."""
+    return f"at {', '.join(f'{percent} %' for percent in target.warn_at)}" if target.warn_at else ""
+
+
+def escalation_words(escalation: Escalation) -> str:
+    """ "1 h 00 min after the breach: tell the lead of the team that has it"."""
+    when = f"at {escalation.at} %"
+    if escalation.at is None:
+        after = escalation.after_breach or 0
+        when = f"{length_words(after)} after the breach" if after else "at the breach"
+    return f"{when}: {_DOES[escalation.do](escalation)}"
+
+
+def rule_words(rule: Mapping[str, Any]) -> str:
+    """Whom a rule of an escalation names."""
+    ((kind, name),) = rule.items()
+    return PEOPLE[kind].format(str(name).replace("_", " "))
+
+
+def _some(n: int, unit: str) -> str:
+    return f"{n:,} {unit}" + ("" if n == 1 else "s")
+
+
+def _to(escalation: Escalation) -> str:
+    return ", ".join(rule_words(rule) for rule in escalation.to)
+
+
+def _notify(escalation: Escalation) -> str:
+    text = escalation.settings.get("text")
+    return f"tell {_to(escalation)}" + (f" “{text}”" if text else "")
+
+
+_DOES: Mapping[str, Callable[[Escalation], str]] = MappingProxyType(
+    {
+        "notify": _notify,
+        "reassign": lambda one: f"give the request to {_to(one)}",
+        "raise_priority": lambda one: "raise the priority by one step",
+        "run_action": lambda one: {"comment": "write a comment", "set_fields": "fill in fields"}[
+            one.settings["action"]
+        ],
+    }
+)
