@@ -12,7 +12,7 @@ import io
 import json
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,10 +26,12 @@ from django.test import Client
 
 from apps.outbox.models import Event
 from apps.requests.models import Request
+from apps.requests.selectors.clocks import explained_clocks
 from apps.sla.models import SlaClock
 from tests.conftest import SHARED_DATA
 from tests.factories import PASSWORD, make_person
 from tests.requests.importing.logs import HISTORY, Outcome, import_log
+from tests.requests.importing.naive_clocks import HELP_DESK, UNIVERSITY, Measured, lives, measured, stays
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(3600)]
 FULL_SIZE = bool(os.environ.get("FULL_SIZE"))  # `make full-import`: the whole of the real logs
@@ -164,6 +166,59 @@ def clocks_sum_up() -> Iterator[None]:
         assert (row.breached_at is not None) == (row.status == "breached")
 
 
+SUPERVISOR = frozenset({"adm", "bud", "pre", "sup"})  # the steps of that stage
+DAYS_3, DAYS_10 = 24 * 3600, 200 * 3600  # business seconds: three days of eight hours; two hundred hours
+
+
+def stored_clocks(numbers: Iterable[str], target: str) -> dict[str, list[Measured]]:
+    """The clocks of a target that ended, by the request's number."""
+    found: dict[str, list[Measured]] = {number: [] for number in numbers}
+    rows = SlaClock.objects.filter(target=target, stopped_at__isnull=False).exclude(status="void").order_by("id")
+    for row in rows.select_related("stream__request"):
+        clock = Measured(
+            started_at=row.started_at, stopped_at=row.stopped_at, elapsed=round(row.elapsed, 6), status=row.status
+        )
+        found[row.stream.request.number].append(clock)
+    return found
+
+
+def check_supervisor_clocks(outcome: Outcome, lines: Mapping[str, list[Told]], table: Table) -> Counter[str]:
+    """Every stay in the supervisor stage against a naive count; how many were met and breached."""
+    expected: dict[str, list[Measured]] = {}
+    for row in outcome.table:
+        accepted, states = walk(lines[row["case_id"]], table).accepted, ["new"]
+        for _, activity, _ in accepted:
+            states.append(table[states[-1], activity])
+        spans = stays(accepted, states[1:], SUPERVISOR)
+        expected[row["number"]] = [measured([span], UNIVERSITY, allowed=DAYS_3) for span in spans]
+    assert stored_clocks(expected, "supervisor") == expected
+    return Counter(clock.status for clocks in expected.values() for clock in clocks)
+
+
+def check_ticket_clocks(outcome: Outcome, lines: Mapping[str, list[Told]]) -> Counter[str]:
+    """Every life of every ticket against a naive count, in which what was waited for does not count."""
+    expected: dict[str, list[Measured]] = {}
+    for row in outcome.table:
+        if row["number"]:
+            accepted = lines[row["case_id"]][: int(row["accepted"])]
+            expected[row["number"]] = [measured(spans, HELP_DESK, allowed=DAYS_10) for spans in lives(accepted)]
+    assert stored_clocks(expected, "resolution") == expected
+    return Counter(clock.status for clocks in expected.values() for clock in clocks)
+
+
+def check_replays(*, every: int) -> int:
+    """One request in `every`: its stored clocks are what its events say, and the intervals sum up; how many clocks."""
+    looked_at = 0
+    for request in Request.objects.filter(origin="import").order_by("pk")[::every]:
+        until = Event.objects.filter(stream_id=request.pk).latest("seq").at  # where the log leaves it
+        for one in explained_clocks(request, until=until):
+            counted = sum((part.end - part.start).total_seconds() for part in one.reading.intervals if part.counted)
+            assert (one.reading.status, one.reading.due_at) == (one.clock.status, one.clock.due_at), request.number
+            assert counted == pytest.approx(one.reading.elapsed, abs=1e-3), request.number
+            looked_at += 1
+    return looked_at
+
+
 def test_the_generated_log_is_what_its_script_writes():
     made_up = script()
     lines = list(made_up.lines(made_up.random.Random(made_up.SEED)))
@@ -176,6 +231,8 @@ def test_the_generated_log_ends_where_its_process_says(tmp_path, clocks_sum_up):
     outcome = import_declarations(GENERATED, tmp_path, limit=120)
     broken = check(outcome, cases_of(GENERATED, limit=120), generated_table())
     assert sum(broken.values()) >= 5, "the log should break some rules"
+    stays_of_supervisors = check_supervisor_clocks(outcome, cases_of(GENERATED, limit=120), generated_table())
+    assert min(stays_of_supervisors["met"], stays_of_supervisors["breached"]) >= 5
 
 
 def test_imported_events_read_back_through_the_api_in_order_time_and_role(tmp_path):
@@ -219,6 +276,9 @@ def test_the_real_declarations_end_where_the_replay_model_says(tmp_path, clocks_
     outcome = import_declarations(log, tmp_path, limit=limit)
     broken = check(outcome, cases_of(log, limit=limit), real_table())
     print(json.dumps(outcome.report))
+    stays_of_supervisors = check_supervisor_clocks(outcome, cases_of(log, limit=limit), real_table())
+    print("24 business hours in the supervisor stage:", dict(stays_of_supervisors))
+    assert check_replays(every=10) > len(outcome.table) // 10
     accepted = {case: walk(told, real_table()).accepted for case, told in cases_of(log, limit=limit).items()}
     assert exported(export(tmp_path, "csv", item="declarations")) == accepted
     assert broken["Declaration REJECTED by EMPLOYEE is not possible at sub"] == (7 if FULL_SIZE else 1)
@@ -239,6 +299,8 @@ def test_the_real_help_desk_pauses_while_it_waits_and_takes_work_back(tmp_path, 
     outcome = import_log(log, mapping, table=tmp_path / "cases.csv", limit=limit)
     lines = cases_of(log, limit=limit)
     print(json.dumps(outcome.report))
+    print("200 business hours without the waits:", dict(check_ticket_clocks(outcome, lines)))
+    assert check_replays(every=10) > len(outcome.table) // 10
     for row in outcome.table:
         told = read_events(Request.objects.get(number=row["number"])) if row["number"] else []
         assert told == lines[row["case_id"]][: int(row["accepted"])], row
