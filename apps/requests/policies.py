@@ -40,6 +40,11 @@ def sees_everything(user: User) -> bool:
     return user.is_superuser or not user.role_names.isdisjoint({Role.ADMINISTRATOR, Role.AUDITOR})
 
 
+def sees_reports(user: User) -> bool:
+    """Administrators, auditors and those who lead a team."""
+    return user.is_active and (sees_everything(user) or user.leads_a_team)
+
+
 def reported_teams(user: User) -> frozenset[int] | None:
     """Whose requests this person's reports count: those of the teams they lead, by id; None for all of them, as
     administrators and auditors see them. Raises NotPermitted for everybody else. At most one statement.

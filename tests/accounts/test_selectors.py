@@ -101,3 +101,17 @@ def test_a_person_stands_for_themselves_their_roles_and_teams():
     groups = sorted([team.group_id, staffed_role("finance").pk])
     assert ada.principals == (f"user:{ada.pk}", *(f"group:{pk}" for pk in groups))
     assert ada.role_names == {"finance"}
+
+
+def test_memberships_and_whether_somebody_leads_a_team_are_one_statement(django_assert_num_queries):
+    lead, member = make_person("lead", roles=["finance"]), make_person("member")
+    make_team("it", member, lead=lead)
+    make_team("hr", lead=lead)
+    alone = make_person("alone")
+    found = {user.username: user for user in User.objects.filter(pk__in=[lead.pk, member.pk, alone.pk])}
+    with django_assert_num_queries(3):
+        leads = {name: user.leads_a_team for name, user in found.items()}
+        roles = {name: set(user.role_names) for name, user in found.items()}
+    assert leads == {"lead": True, "member": False, "alone": False}
+    assert roles == {"lead": {"finance"}, "member": set(), "alone": set()}
+    assert found["alone"].memberships == ()

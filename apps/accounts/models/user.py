@@ -6,7 +6,7 @@ from functools import cached_property
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, Q
 
 from apps.outbox.models import Stream
 
@@ -37,10 +37,21 @@ class User(AbstractUser):
         return self.get_full_name() or self.username
 
     @cached_property
+    def _standing(self) -> tuple[tuple[int | None, str, int | None, bool], ...]:
+        """A row for each group, or one without a group; each says whether this person leads a team. One statement."""
+        leads = Exists(User.objects.filter(pk=self.pk, leads__isnull=False))
+        rows = User.objects.filter(pk=self.pk).annotate(is_lead=leads)
+        return tuple(rows.values_list("groups__id", "groups__name", "groups__team__id", "is_lead"))
+
+    @cached_property
     def memberships(self) -> tuple[tuple[int, str, bool], ...]:
         """This person's groups (id, name, whether it is a team's): one statement, once per loaded instance."""
-        rows = self.groups.values_list("id", "name", "team__id")
-        return tuple((group_id, name, team is not None) for group_id, name, team in rows)
+        return tuple((pk, name, team is not None) for pk, name, team, _ in self._standing if pk is not None)
+
+    @property
+    def leads_a_team(self) -> bool:
+        """Whether this person leads any team; asked for together with the memberships."""
+        return any(is_lead for *_, is_lead in self._standing)
 
     @property
     def group_ids(self) -> frozenset[int]:

@@ -16,6 +16,7 @@ from apps.requests.reports.figures import (
     Throughput,
     ThroughputRow,
 )
+from apps.requests.reports.sheets import sheet_of
 
 __all__ = [
     "NOTHING",
@@ -32,4 +33,5 @@ __all__ = [
     "PlaceTotals",
     "Throughput",
     "ThroughputRow",
+    "sheet_of",
 ]

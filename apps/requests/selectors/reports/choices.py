@@ -1,0 +1,36 @@
+"""What the filters of reports offer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from apps.accounts.models import Team, User
+from apps.requests import policies
+from apps.requests.models import CatalogItem
+from apps.requests.reports import Named
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """The items and teams a reader may ask for, by name."""
+
+    items: tuple[Named, ...]
+    teams: tuple[Named, ...]
+
+
+def choices_for(reader: User) -> Choices:
+    """All items, also those nobody can ask for any more, and the reader's teams. Raises NotPermitted.
+
+    At most three statements.
+    """
+    led = policies.reported_teams(reader)
+    teams = Team.objects.all() if led is None else Team.objects.filter(pk__in=led)
+    return Choices(
+        items=_named(CatalogItem.objects.order_by("name", "slug").values_list("slug", "name")),
+        teams=_named(teams.order_by("name", "key").values_list("key", "name")),
+    )
+
+
+def _named(rows: Iterable[tuple[str, str]]) -> tuple[Named, ...]:
+    return tuple(Named(key=key, name=name) for key, name in rows)
