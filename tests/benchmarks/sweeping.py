@@ -53,9 +53,9 @@ def _fill(database: str, *, still_open: int, due: int) -> None:
     clock = SlaClock.objects.get(stream=pk)
     with psycopg.connect(database, autocommit=True) as connection:
         moment = f"CASE WHEN n <= {due} THEN now() - interval '1 hour' ELSE now() + interval '9 days' END"
-        streams = _columns(Stream, {"id": f"{pk} + n", "key": None})
-        requests = _columns(Request, {"stream_id": f"{pk} + n", "number": "'B-' || n"})
-        clocks = _columns(
+        streams = columns_of(Stream, {"id": f"{pk} + n", "key": None})
+        requests = columns_of(Request, {"stream_id": f"{pk} + n", "number": "'B-' || n"})
+        clocks = columns_of(
             SlaClock,
             {
                 "id": f"{clock.pk} + n",
@@ -77,7 +77,8 @@ def _fill(database: str, *, still_open: int, due: int) -> None:
         connection.execute("ANALYZE")
 
 
-def _columns(model: type, changed: dict[str, str | None]) -> tuple[str, str]:
+def columns_of(model: type, changed: dict[str, str | None]) -> tuple[str, str]:
+    """The columns of a table, and what each becomes in a copy of a row."""
     names = [field.column for field in model._meta.concrete_fields]
     return ", ".join(names), ", ".join(changed.get(name) or name for name in names)
 

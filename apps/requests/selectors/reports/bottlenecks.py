@@ -2,92 +2,139 @@
 
 Visits that were opened in the period of the filters are counted, those of child runs under the child's workflow.
 Waiting is from the opening of a visit to its end, as on the page Process: visits that are open or were taken back count
-as visits, not as waiting. What a stay at a stage is, `count_places` says. Steps and stages are called what the newest
+as visits, not as waiting. What a stay at a stage is, `count_stages` says. Steps and stages are called what the newest
 version calls them in which they were met. Item, team and priority are those the request has now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import (
+    Case,
+    Count,
+    DateTimeField,
+    DurationField,
+    ExpressionWrapper,
+    F,
+    Max,
+    Min,
+    Q,
+    QuerySet,
+    Sum,
+    Value,
+    When,
+)
 
 from apps.accounts.models import User
 from apps.core import clock
 from apps.requests.process import Spread
 from apps.requests.reports import Bottlenecks, Filters, Named, Place, PlaceTotals
-from apps.requests.reports.places import Counted, Visit, count_places
-from apps.requests.selectors.reports.groups import items_by_id
+from apps.requests.reports.places import Visit, count_stages
+from apps.requests.selectors.reports.groups import Names, items_by_id
 from apps.requests.selectors.reports.scope import requests_for, within
+from apps.requests.selectors.reports.spreads import SpreadOf
+from apps.workflows.enums import VisitStatus
 from apps.workflows.models import StepVisit, Workflow
 from apps.workflows.selectors import definition_of
 
 CHUNK = 5_000
 REQUEST = "run__stream__request__"
-FIELDS = (
-    f"{REQUEST}item_id", "run__version__workflow_id", "run__version_id", "run_id", "step", "status", "opened_at",
-    "ended_at",
-)  # fmt: skip
-Names = Mapping[int, Named]
+ITEM, WORKFLOW, VERSION = f"{REQUEST}item_id", "run__version__workflow__key", "run__version_id"
+ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
+THERE = Q(ended_at__isnull=True)
+WAITED = Case(When(status=VisitStatus.ENDED, then=F("ended_at") - F("opened_at")), output_field=DurationField())
+FIGURES: dict[str, Any] = {
+    "visits": Count("pk"),
+    "now": Count("pk", filter=THERE),
+    "oldest": Min("opened_at", filter=THERE),
+    "waiting": SpreadOf(WAITED),
+    "total": Sum(WAITED),
+    "version": Max(VERSION),
+}
 
 
 def bottlenecks(reader: User, filters: Filters) -> Bottlenecks:
     """Steps and stages, each with the longest total waiting first. Raises NotPermitted.
 
-    At most four statements, and one more the first time a process meets a workflow version.
+    At most five statements, and one more the first time a process meets a workflow version.
     """
     at = clock.now()
     asked = requests_for(reader, filters, at=REQUEST) & within(filters, "opened_at")
-    steps, stages = count_places(_visits(asked), _stage_of)
-    items = items_by_id({item for item, _, _ in steps})
-    names = Workflow.objects.filter(pk__in={workflow for _, workflow, _ in steps}).values_list("pk", "key", "name")
-    workflows = {pk: Named(key=key, name=name) for pk, key, name in names}
+    visits = StepVisit.objects.filter(asked, run__stream__request__isnull=False)
+    counted = list(visits.order_by().values(ITEM, WORKFLOW, "step").annotate(**FIGURES))
+    items = items_by_id({row[ITEM] for row in counted})
+    names = Workflow.objects.filter(key__in={row[WORKFLOW] for row in counted}).values_list("key", "name")
+    workflows = {key: Named(key=key, name=name) for key, name in names}
+    steps = [_step(row, items, workflows) for row in counted]
     return Bottlenecks(
         filters=filters,
         at=at,
-        steps=_places("step", steps, items, workflows),
-        stages=_places("stage", stages, items, workflows),
+        steps=_longest_first(steps),
+        stages=_longest_first(_stages(visits, items, workflows)),
         totals=PlaceTotals(
-            visits=sum(stays.visits for stays in steps.values()),
-            now=sum(stays.now for stays in steps.values()),
-            total=sum(sum(stays.waits) for stays in steps.values()),
+            visits=sum(step.visits for step in steps),
+            now=sum(step.now for step in steps),
+            total=sum(step.total for step in steps),
         ),
     )
 
 
-def _visits(asked: Q) -> Iterator[Visit]:
-    rows = StepVisit.objects.filter(asked, run__stream__request__isnull=False).order_by("run_id", "number")
-    return map(Visit._make, rows.values_list(*FIELDS).iterator(CHUNK))
+def _step(row: dict[str, Any], items: Names, workflows: Names) -> Place:
+    name = definition_of(row["version"]).step(row["step"]).name
+    return Place(
+        kind="step",
+        item=items[row[ITEM]],
+        workflow=workflows[row[WORKFLOW]],
+        place=Named(key=row["step"], name=name or row["step"]),
+        visits=row["visits"],
+        now=row["now"],
+        waiting=row["waiting"],
+        total=(row["total"] or timedelta()).total_seconds(),
+        oldest=row["oldest"],
+    )
 
 
-def _stage_of(version: int, step: str) -> str | None:
-    return definition_of(version).step(step).stage
-
-
-def _places(kind: str, counted: Counted, items: Names, workflows: Names) -> tuple[Place, ...]:
-    places = (
-        Place(
-            kind=kind,
+def _stages(visits: QuerySet[StepVisit], items: Names, workflows: Names) -> Iterator[Place]:
+    stage_of = lru_cache(maxsize=None)(_stage_of)
+    for (item, workflow, stage), stays in count_stages(_streamed(visits), stage_of).items():
+        names = {one.id: one.name for one in definition_of(stays.version).stages}
+        yield Place(
+            kind="stage",
             item=items[item],
             workflow=workflows[workflow],
-            place=Named(key=place, name=_name(kind, stays.version, place)),
+            place=Named(key=stage, name=names.get(stage) or stage),
             visits=stays.visits,
             now=stays.now,
             waiting=Spread.of(stays.waits),
             total=sum(stays.waits),
             oldest=stays.oldest,
         )
-        for (item, workflow, place), stays in counted.items()
+
+
+def _streamed(visits: QuerySet[StepVisit]) -> Iterator[Visit]:
+    """Run by run. Times come as distances from one instant: reading an interval takes a twentieth of reading a time."""
+    instant = Value(ORIGIN, output_field=DateTimeField())
+    opened, ended = (
+        ExpressionWrapper(F(name) - instant, output_field=DurationField()) for name in ("opened_at", "ended_at")
     )
-    return tuple(sorted(places, key=_longest_first))
+    rows = visits.order_by("run_id", "number").annotate(opened=opened, ended=ended)
+    fields = ("run_id", ITEM, VERSION, "step", "status", "opened", "ended")
+    for *what, since, until in rows.values_list(*fields).iterator(CHUNK):
+        yield Visit._make((*what, ORIGIN + since, None if until is None else ORIGIN + until))
 
 
-def _longest_first(one: Place) -> tuple[float, int, str, str, str]:
-    return -one.total, -one.visits, one.item.key, one.workflow.key, one.place.key
-
-
-def _name(kind: str, version: int, place: str) -> str:
+def _stage_of(version: int, step: str) -> tuple[str, str] | None:
+    """The workflow and the stage of a step."""
     definition = definition_of(version)
-    if kind == "step":
-        return definition.step(place).name or place
-    return next((stage.name for stage in definition.stages if stage.id == place), "") or place
+    stage = definition.step(step).stage
+    return None if stage is None else (definition.workflow, stage)
+
+
+def _longest_first(places: Iterable[Place]) -> tuple[Place, ...]:
+    return tuple(
+        sorted(places, key=lambda one: (-one.total, -one.visits, one.item.key, one.workflow.key, one.place.key))
+    )

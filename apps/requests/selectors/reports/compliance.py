@@ -17,25 +17,26 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import (
+    Case,
     Count,
     DateField,
     DateTimeField,
     DurationField,
-    ExpressionWrapper,
     F,
     Max,
     Q,
     QuerySet,
     Value,
+    When,
 )
 from django.db.models.functions import Coalesce, TruncMonth
 
 from apps.accounts.models import User
 from apps.core import clock
-from apps.requests.reports import NOTHING, Compliance, ComplianceRow, Filters, Named
+from apps.requests.reports import Compliance, ComplianceRow, Filters, Named
 from apps.requests.selectors.reports.groups import GROUPS, Groups, Key, check_groups
 from apps.requests.selectors.reports.scope import reading_zone, requests_for, within
-from apps.requests.selectors.reports.spreads import spreads
+from apps.requests.selectors.reports.spreads import SpreadOf
 from apps.sla.enums import ClockStatus
 from apps.sla.models import SlaClock
 from apps.sla.policy_check import METRICS
@@ -50,13 +51,21 @@ COLUMNS = {
     "target": ("policy__key", "target"),
 }
 BY = (*GROUPS, "month", "target")
-COUNTED = (ClockStatus.MET, ClockStatus.BREACHED, ClockStatus.RUNNING, ClockStatus.PAUSED)
+GIVEN_UP = Q(status=ClockStatus.BREACHED, stream__request__outcome="cancelled") & Q(
+    stopped_at=F("stream__request__ended_at")
+)
+STOPPED = Q(stopped_at__isnull=False) & ~GIVEN_UP
+FIGURES: dict[str, Any] = {
+    **{name: Count("pk", filter=Q(status=name)) for name in ("met", "breached", "running", "paused")},
+    "plain": SpreadOf(Case(When(STOPPED, then=F("stopped_at") - F("started_at")), output_field=DurationField())),
+    "counted": SpreadOf(Case(When(STOPPED, then=F("elapsed")))),
+}
 
 
 def compliance(reader: User, filters: Filters, *, by: Sequence[str] = ()) -> Compliance:
     """The clocks of each metric, broken down by any of `BY`. Raises NotPermitted, InvalidInput for other groups.
 
-    At most nine statements, and one more the first time a process meets a policy version.
+    At most five statements, and one more the first time a process meets a policy version.
     """
     groups, at = check_groups(by, BY), clock.now()
     clocks = _clocks(reader, filters, at)
@@ -74,36 +83,17 @@ def _clocks(reader: User, filters: Filters, at: datetime) -> QuerySet[SlaClock, 
     if filters.metrics:
         clocks = clocks.filter(metric__in=filters.metrics)
     month = TruncMonth("decided", output_field=DateField(), tzinfo=reading_zone(reader))
-    plain = ExpressionWrapper(F("stopped_at") - F("started_at"), output_field=DurationField())
-    return clocks.annotate(month=month, plain=plain).order_by()
+    return clocks.annotate(month=month).order_by()
 
 
 def _rows(clocks: QuerySet[SlaClock, Any], by: tuple[str, ...]) -> tuple[ComplianceRow, ...]:
     columns = ["metric", *(column for name in by for column in COLUMNS[name])]
-    counts: dict[str, Any] = {str(status): Count("pk", filter=Q(status=status)) for status in COUNTED}
-    found = list(clocks.values(*columns).annotate(**counts, newest=Max("policy_id")))
-    stopped = _stopped(clocks)
-    plain, counted = spreads(stopped, "plain", by=columns), spreads(stopped, "elapsed", by=columns)
+    found = list(clocks.values(*columns).annotate(**FIGURES, newest=Max("policy_id")))
     groups = Groups(by, [_key(row, by) for row in found])
-    rows = []
-    for row in sorted(found, key=lambda row: (METRICS.index(row["metric"]), groups.order(_key(row, by)))):
-        place = tuple(row[column] for column in columns)
-        rows.append(
-            ComplianceRow(
-                metric=row["metric"],
-                **groups.of(_key(row, by)),
-                **{str(status): row[status] for status in COUNTED},
-                plain=plain.get(place, NOTHING),
-                counted=counted.get(place, NOTHING),
-            )
-        )
-    return tuple(rows)
-
-
-def _stopped(clocks: QuerySet[SlaClock, Any]) -> QuerySet[SlaClock, Any]:
-    """Those whose time is known: not what was given up after its breach."""
-    given_up = Q(status=ClockStatus.BREACHED, **{f"{REQUEST}outcome": "cancelled"}, stopped_at=F(f"{REQUEST}ended_at"))
-    return clocks.filter(stopped_at__isnull=False).exclude(given_up)
+    return tuple(
+        ComplianceRow(metric=row["metric"], **groups.of(_key(row, by)), **{name: row[name] for name in FIGURES})
+        for row in sorted(found, key=lambda row: (METRICS.index(row["metric"]), groups.order(_key(row, by))))
+    )
 
 
 def _key(row: dict[str, Any], by: tuple[str, ...]) -> Key:
