@@ -34,6 +34,8 @@ PAGING = {
     "cursor": {"type": "string", "description": "From `next` or `previous` of another page."},
     "page_size": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
 }
+CSV = "text/csv; charset=utf-8"
+FORMAT = {"format": {"type": "string", "enum": ["json", "csv"], "default": "json", "description": "CSV as RFC 4180"}}
 
 
 class ApiSchema(AutoSchema):
@@ -53,6 +55,15 @@ def reads(summary: str, answer: Answer, *, query: Mapping[str, Any] | None = Non
         summary=summary,
         parameters=_query(query or {}),
         responses={200: answer, **_problems(READ_ERRORS)},
+    )
+
+
+def tabulates(summary: str, answer: Answer, *, query: Mapping[str, Any]) -> Callable[..., Any]:
+    """Describes a GET of a report, which is there as CSV too: `format=csv`."""
+    return extend_schema(
+        summary=summary,
+        parameters=_query({**query, **FORMAT}),
+        responses={(200, "application/json"): answer, (200, CSV): OpenApiTypes.STR, **_problems(READ_ERRORS)},
     )
 
 

@@ -33,6 +33,7 @@ def test_every_operation_answers_as_the_document_says(world: World) -> None:
     _approvals(world)
     _what_i_was_told(world)
     _workflows()
+    _reports(world)
     assert operations() - Client.answered == set()
 
 
@@ -167,6 +168,11 @@ def _workflows() -> None:
         ada.api("get", path + part)
     ada.api("post", f"{path}versions/1/retire/")
     ada.api("get", "/workflows/")
+
+
+def _reports(world: World) -> None:
+    for path in ("sla/?by=item,team,priority,month,target", "sla/due/", "throughput/?by=item,team", "bottlenecks/"):
+        world.client("ivo").api("get", f"/reports/{path}")
 
 
 def test_the_document_is_openapi_3_1_and_open_to_everybody(db: None) -> None:
