@@ -10,15 +10,19 @@ from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
 from django.db.models import Count, Q, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.views import ChangeList
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from apps.accounts import services
 from apps.accounts.models import Delegation, Team, User
+from apps.calendars.models import CalendarVersion
+from apps.calendars.selectors import current_version
 from apps.core.admin import KeptAdmin, ReadOnlyAdmin
 from apps.core.admin_parts import link_to, table
 
@@ -31,12 +35,51 @@ def acting(request: HttpRequest) -> User:
     return request.user
 
 
+def calendar_field(current: str, whose: str) -> forms.ChoiceField:
+    """A choice of the calendars that are frozen; one that is stored and is not there any more stays to be seen."""
+    keys = CalendarVersion.objects.order_by("key").values_list("key", flat=True).distinct()
+    known = [("", "None: that of each SLA target"), *((key, key) for key in keys)]
+    if current and current not in keys:
+        known.append((current, f"{current} (there is no such calendar)"))
+    return forms.ChoiceField(
+        choices=known,
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+        help_text=f"The working hours of {whose}, where an SLA target follows them",
+    )
+
+
+class CalendarOfForm(forms.ModelForm):
+    """Names a calendar that exists."""
+
+    whose = "this person"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "calendar" in self.fields:
+            self.fields["calendar"] = calendar_field(self.instance.calendar, self.whose)
+
+    def clean_calendar(self) -> str:
+        key = str(self.cleaned_data["calendar"])
+        if key and "calendar" in self.changed_data and current_version(key) is None:
+            raise ValidationError(f"There is no calendar {key!r}.")
+        return key
+
+
+class PersonForm(CalendarOfForm, UserChangeForm):
+    pass
+
+
+class NewPersonForm(CalendarOfForm, UserCreationForm):
+    pass
+
+
 @admin.register(User)
 class PersonAdmin(KeptAdmin, UserAdmin):
     """Every person has a stream; who changes somebody's access says so in it, so open sockets check their rights."""
 
-    form = UserChangeForm
-    add_form = UserCreationForm
+    form = PersonForm
+    add_form = NewPersonForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "full_name", "department", "manager", "is_active", "is_staff")
     list_filter = ("is_active", "is_staff", "is_superuser", "groups")
@@ -126,8 +169,10 @@ class RoleAdmin(KeptAdmin, GroupAdmin):
         return table(("Person", "User name"), rows, empty="Nobody has this role.")
 
 
-class TeamForm(forms.ModelForm):
+class TeamForm(CalendarOfForm):
     """A team with its members. Who leads a team need not be one of them."""
+
+    whose = "this team"
 
     members = forms.ModelMultipleChoiceField(
         queryset=User.objects.all(),
@@ -137,7 +182,7 @@ class TeamForm(forms.ModelForm):
 
     class Meta:
         model = Team
-        fields = ("key", "name", "lead")
+        fields = ("key", "name", "lead", "calendar")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -153,7 +198,7 @@ class TeamAdmin(KeptAdmin):
     search_fields = ("name", "key")
     ordering = ("name",)
     autocomplete_fields = ("lead",)
-    fields = ("key", "name", "lead", "members")
+    fields = ("key", "name", "lead", "calendar", "members")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Team]:
         rows: QuerySet[Team] = super().get_queryset(request)
@@ -170,7 +215,7 @@ class TeamAdmin(KeptAdmin):
         if change:
             obj.save()
         else:
-            made = services.create_team(obj.key, name=obj.name, lead=obj.lead)
+            made = services.create_team(obj.key, name=obj.name, lead=obj.lead, calendar=obj.calendar)
             obj.pk, obj.group = made.pk, made.group
         services.set_members(obj, members=form.cleaned_data["members"], actor=acting(request))
 

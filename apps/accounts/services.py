@@ -105,10 +105,12 @@ def ensure_stream(person: User) -> Stream:
 
 
 @transaction.atomic
-def create_team(key: str, *, name: str, lead: User | None = None, members: Iterable[User] = ()) -> Team:
+def create_team(
+    key: str, *, name: str, lead: User | None = None, members: Iterable[User] = (), calendar: str = ""
+) -> Team:
     """A team with the group that holds its membership."""
     group = Group.objects.create(name=f"{TEAM_GROUP_PREFIX}{key}")
-    team = Team.objects.create(key=key, name=name, lead=lead, group=group)
+    team = Team.objects.create(key=key, name=name, lead=lead, calendar=calendar, group=group)
     group.user_set.set(members)
     return team
 

@@ -19,9 +19,11 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "object": (dict,),
     "array": (list,),
     "integer": (int,),
+    "number": (int, float),
 }
 _WORDS = {
     "integer": "This must be a whole number.",
+    "number": "This must be a number.",
     "string": "This must be text.",
     "boolean": "This must be true or false.",
     "object": "This must be an object.",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 import holidays
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from apps.calendars.business_time import Calendar
-from apps.calendars.hours_text import read_windows
+from apps.calendars.business_time.document import WEEKDAYS
+from apps.calendars.hours_text import as_hours, read_windows
 from apps.calendars.models import BusinessCalendar, CalendarVersion, Holiday, SpecialDay
 from apps.core import clock
 from apps.core.errors import InvalidInput
@@ -66,3 +68,63 @@ def freeze_calendar(
     document = document_of(calendar, today=clock.now().date(), from_year=from_year)
     Calendar.from_document(document)
     return CalendarVersion.freeze(calendar.key, document, created_by=created_by)
+
+
+@transaction.atomic
+def publish_calendar(
+    key: str, document: object, *, name: str = "", country: str = "", created_by: str = ""
+) -> CalendarVersion:
+    """Makes the calendar that staff edit say what the document says, made if it is missing, and freezes it.
+
+    The holidays of a `country` (ISO code, "" for none) are added to those of the document. Without a `name` it keeps
+    its own, at first its key. Raises InvalidInput by field of the document; then nothing changed.
+    """
+    Calendar.from_document(document)
+    assert isinstance(document, Mapping)
+    calendar = BusinessCalendar.objects.select_for_update().filter(key=key).first() or BusinessCalendar(key=key)
+    breaks = document.get("breaks", {})
+    calendar.name = name or calendar.name or key
+    calendar.time_zone, calendar.country, calendar.week = document["time_zone"], country.upper(), document["week"]
+    calendar.breaks = {day: windows for day, windows in breaks.items() if day in WEEKDAYS}
+    _clean(calendar, "")
+    calendar.save()
+    named = document.get("holidays", {})
+    holidays = [Holiday(calendar=calendar, date=date.fromisoformat(day), name=named[day]) for day in named]
+    _replace(list(calendar.holidays.all()), holidays, "holidays", ("date", "name"))
+    _replace(
+        list(calendar.special_days.all()), list(_special(calendar, document)), "overrides", ("date", "kind", "hours")
+    )
+    return freeze_calendar(BusinessCalendar.objects.get(pk=calendar.pk), created_by=created_by)
+
+
+def _special(calendar: BusinessCalendar, document: Mapping[str, Any]) -> Iterator[SpecialDay]:
+    kinds = ((SpecialDay.Kind.HOURS, "overrides"), (SpecialDay.Kind.BREAK, "breaks"))
+    for kind, part in kinds:
+        for day, windows in document.get(part, {}).items():
+            if day not in WEEKDAYS:
+                hours = as_hours(windows)
+                yield SpecialDay(calendar=calendar, date=date.fromisoformat(day), kind=kind, hours=hours)
+
+
+def _replace(old: Sequence[Any], new: Sequence[Any], part: str, columns: Sequence[str]) -> None:
+    """Rows that stay the same stay; the others go and come one by one: the log of changes does not see bulk changes."""
+
+    def said(row: Any) -> tuple[Any, ...]:
+        return tuple(getattr(row, column) for column in columns)
+
+    kept = {said(row) for row in old} & {said(row) for row in new}
+    for row in old:
+        if said(row) not in kept:
+            row.delete()
+    for row in new:
+        if said(row) not in kept:
+            _clean(row, f"{part}.{row.date}.")
+            row.save(force_insert=True)
+
+
+def _clean(row: Any, place: str) -> None:
+    """Raises InvalidInput for what the columns refuse."""
+    try:
+        row.clean_fields(exclude=["calendar"])
+    except ValidationError as error:
+        raise InvalidInput({f"{place}{field}": texts for field, texts in error.message_dict.items()}) from error

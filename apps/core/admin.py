@@ -185,7 +185,9 @@ class KeyedVersionAdmin(KeptAdmin):
     actions: Sequence[Any] = ()
     actions_detail: Sequence[str] = ("new_version",)
     add_fieldsets = ((None, {"fields": ("key", "document")}),)
-    fieldsets = ((None, {"fields": ("key", "n", "is_newest", "created_at", "made_by", "document_text", "hash")}),)
+    fieldsets: Sequence[Any] = (
+        (None, {"fields": ("key", "n", "is_newest", "created_at", "made_by", "document_text", "hash")}),
+    )
     list_display: Sequence[str] = ("__str__", "key", "n", "is_newest", "created_at", "created_by")
     list_filter: Sequence[Any] = ("created_at",)
     ordering: Sequence[str] = ("key", "-n")

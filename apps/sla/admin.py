@@ -1,4 +1,4 @@
-"""SLA policies, versioned; clocks, read-only."""
+"""SLA clocks, read-only. The pages of policies stand above (`requests/admin/targets.py`): what they name does too."""
 
 from __future__ import annotations
 
@@ -7,31 +7,9 @@ from datetime import timedelta
 from django.contrib import admin
 from unfold.decorators import display
 
-from apps.calendars.selectors import current_version
-from apps.core.admin import KeyedVersionAdmin, VersionForm
 from apps.core.admin_parts import ACTIVE, BAD, GOOD, WAITING, badge, link_to
 from apps.outbox.admin import OfStreamAdmin
-from apps.sla.models import SlaClock, SlaPolicyVersion
-from apps.sla.policy_check import check_policy
-from apps.sla.selectors import calendar_keys
-
-
-def check_with_calendars(document: object) -> dict[str, list[str]]:
-    """What `check_policy` finds, and calendars that do not exist."""
-    problems = check_policy(document)
-    if problems or not isinstance(document, dict):
-        return problems
-    unknown = [key for key in sorted(calendar_keys(document)) if current_version(key) is None]
-    return {"calendar": [f"There is no frozen calendar {key!r}." for key in unknown]} if unknown else {}
-
-
-class PolicyForm(VersionForm):
-    check = staticmethod(check_with_calendars)
-
-
-@admin.register(SlaPolicyVersion)
-class SlaPolicyVersionAdmin(KeyedVersionAdmin):
-    form = PolicyForm
+from apps.sla.models import SlaClock
 
 
 @admin.register(SlaClock)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from apps.sla.escalation_check import ACTIONS, rule_problem, settings_problems
 from apps.workflows.engine.guards import check_expression, names_in
 
 PRIORITIES = ("critical", "high", "medium", "low")
@@ -30,8 +31,6 @@ TARGET_KEYS = {
     "id", "name", "metric", "of", "durations", "calendar", "warn_at", "escalations", "on", "team",
 }  # fmt: skip
 DOES = ("notify", "reassign", "raise_priority", "run_action")
-NAMED = ("person", "team", "role", "manager_of", "requester", "assignee", "lead")
-ACTIONS = ("comment", "set_fields")  # those that need no step to come back to
 ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 EVENT = re.compile(r"[a-z]+\.[a-z_]{1,60}")
 
@@ -184,30 +183,33 @@ class _Check:
             self._problem(f"{place}.after_breach", f"Must be a whole number of seconds from 0 to {LONGEST}.")
 
     def _notify(self, place: str, escalation: Json) -> None:
-        self._named(f"{place}.to", escalation.get("to"), most=20)
+        self._named(f"{place}.to", escalation, most=20)
         if "text" in escalation:
             self._text(f"{place}.text", escalation["text"], 1000)
 
     def _reassign(self, place: str, escalation: Json) -> None:
-        self._named(f"{place}.to", escalation.get("to"), most=1)
+        self._named(f"{place}.to", escalation, most=1)
 
     def _nothing_more(self, place: str, escalation: Json) -> None:
         if "to" in escalation:
             self._problem(f"{place}.to", "Has no meaning here.")
 
     def _action(self, place: str, escalation: Json) -> None:
-        if escalation.get("action") not in ACTIONS:
+        action = escalation.get("action")
+        if action not in ACTIONS:
             self._problem(f"{place}.action", f"Must be one of {', '.join(ACTIONS)}.")
-        if not isinstance(escalation.get("with"), Mapping):
-            self._problem(f"{place}.with", "Must be the settings of the action.")
+            return
+        for key, problem in sorted(settings_problems(action, escalation.get("with")).items()):
+            self._problem(f"{place}.with.{key}".rstrip("."), problem)
 
-    def _named(self, place: str, rules: object, *, most: int) -> None:
+    def _named(self, place: str, escalation: Json, *, most: int) -> None:
+        rules = escalation.get("to")
         if not isinstance(rules, list | tuple) or not 1 <= len(rules) <= most:
             self._problem(place, f"Must be a list of 1 to {most} rules that name people.")
             return
         for number, rule in enumerate(rules):
-            if not isinstance(rule, Mapping) or len(rule) != 1 or not rule.keys() <= set(NAMED):
-                self._problem(f"{place}.{number}", f"Must be an object with one of {', '.join(NAMED)}.")
+            if problem := rule_problem(rule, do=escalation["do"]):
+                self._problem(f"{place}.{number}", problem)
 
     def _conditions(self, place: str, value: object) -> None:
         if not isinstance(value, Mapping):

@@ -12,7 +12,7 @@ from apps.accounts.services import ensure_role
 from apps.core import clock
 from apps.outbox.models import Event
 from tests.core.admin_pages import address, admin_client, errors_of, filled_in
-from tests.factories import make_person, make_team
+from tests.factories import make_calendar, make_person, make_team
 
 pytestmark = pytest.mark.django_db
 
@@ -133,3 +133,45 @@ def test_absences_are_listed_to_read_and_cannot_be_changed():
     assert client.post(f"/admin/accounts/delegation/{made.pk}/change/", {"items": "[]"}).status_code == 403
     assert client.post(f"/admin/accounts/delegation/{made.pk}/delete/", {"post": "yes"}).status_code == 403
     assert Delegation.objects.get().items == ["travel"]
+
+
+# ------------------------------------------------------------------------------------ calendars
+
+
+def test_a_team_and_a_person_take_one_of_the_calendars_that_are_frozen(client: Client) -> None:
+    make_calendar("office")
+    make_calendar("desk")
+    team, ann = make_team("it"), make_person("ann")
+    for row in (team, ann):
+        url = address(type(row), "change", row.pk)
+        page = client.get(url)
+        choices = [key for key, _ in page.context["adminform"].form.fields["calendar"].choices]
+        assert choices == ["", "desk", "office"]
+        assert client.post(url, filled_in(page, calendar="desk")).status_code == 302
+        row.refresh_from_db()
+        assert row.calendar == "desk"
+    made = filled_in(client.get(address(Team, "add")), key="hr", name="HR", calendar="office")
+    assert client.post(address(Team, "add"), made).status_code == 302
+    assert Team.objects.get(key="hr").calendar == "office"
+
+
+def test_a_calendar_that_is_not_there_is_refused_beside_its_field(client: Client) -> None:
+    make_calendar("office")
+    team = make_team("it")
+    url = address(Team, "change", team.pk)
+    answer = client.post(url, filled_in(client.get(url), calendar="moon"))
+    said = "Select a valid choice. moon is not one of the available choices."
+    assert errors_of(answer) == {"calendar": [said]}
+    team.refresh_from_db()
+    assert team.calendar == ""
+
+
+def test_a_calendar_that_went_stays_to_be_seen_and_hinders_no_other_change(client: Client) -> None:
+    team = make_team("it")
+    Team.objects.filter(pk=team.pk).update(calendar="moon")
+    url = address(Team, "change", team.pk)
+    page = client.get(url)
+    assert "moon (there is no such calendar)" in page.content.decode()
+    assert client.post(url, filled_in(page, name="IT support")).status_code == 302
+    team.refresh_from_db()
+    assert (team.name, team.calendar) == ("IT support", "moon")

@@ -18,12 +18,22 @@ from apps.outbox.models import Incident
 from apps.workflows.services.drafting import save_draft
 from tests.api.conftest import API, Client, World
 from tests.api.openapi import document, operations
-from tests.factories import approval_document, choice_document, line_document, make_item, make_person, make_workflow
+from tests.factories import (
+    approval_document,
+    choice_document,
+    line_document,
+    make_calendar,
+    make_item,
+    make_person,
+    make_sla,
+    make_workflow,
+)
 
 EXAMPLES = 20
 TOKENS = "/auth/"
 OPERATED = (  # for administrators
     "/workflows/", "/incidents/", "/skip/", "/move/", "/cancel-visit/", "/reassign/", "/add/", "/override/",
+    "/sla/policies/", "/sla/calendars/",
 )  # fmt: skip
 
 
@@ -65,6 +75,8 @@ def _known_parameters(world: World) -> dict[str, Any]:
     asked = {"id": "asked", "approvers": [{"person": "ivo"}], "rule": {"kind": "any"}, "chair": {"person": "ivo"}}
     make_item("asked", workflow=make_workflow(approval_document("asked", levels=[asked])))
     world.ask(item="asked")
+    make_sla("parcel")
+    make_calendar("parcel")
     (approval,) = world.client("ivo").api("get", "/approvals/").json()["results"]
     (task,) = world.client("ivo").api("get", "/tasks/").json()["results"]
     return {

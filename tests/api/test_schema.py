@@ -9,6 +9,7 @@ import pytest
 
 from apps.core import clock
 from apps.outbox.relay import run_relay
+from apps.sla.models import SlaPolicyVersion
 from tests.api.conftest import DATA, Client, World
 from tests.api.openapi import document, operations
 from tests.factories import (
@@ -34,6 +35,7 @@ def test_every_operation_answers_as_the_document_says(world: World) -> None:
     _what_i_was_told(world)
     _workflows()
     _reports(world)
+    _targets()
     assert operations() - Client.answered == set()
 
 
@@ -173,6 +175,17 @@ def _workflows() -> None:
 def _reports(world: World) -> None:
     for path in ("sla/?by=item,team,priority,month,target", "sla/due/", "throughput/?by=item,team", "bottlenecks/"):
         world.client("ivo").api("get", f"/reports/{path}")
+
+
+def _targets() -> None:
+    eva = Client().of(make_person("eva", roles=["administrator"]))
+    week = {"time_zone": "UTC", "week": {"mon": ["09:00-17:00"]}}
+    eva.api("post", "/sla/calendars/", {"key": "mondays", "document": week})
+    eva.api("post", "/sla/calendars/mondays/compute/", {"start": "2026-03-02T10:00:00Z", "seconds": 60})
+    document = SlaPolicyVersion.objects.current("laptop").document
+    eva.api("post", "/sla/policies/", {"key": "laptop", "document": document})
+    for part in ("policies/", "policies/laptop/", "calendars/", "calendars/mondays/"):
+        eva.api("get", f"/sla/{part}")
 
 
 def test_the_document_is_openapi_3_1_and_open_to_everybody(db: None) -> None:

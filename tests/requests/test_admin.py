@@ -6,8 +6,10 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from apps.approvals.models import ApprovalPolicyVersion
+from apps.core.errors import WouldBreak
 from apps.outbox.models import Event
-from apps.requests.models import CatalogItem, FormVersion, Request, SelectionRule
+from apps.requests.models import CatalogItem, FormVersion, Request, SelectionRule, SlaRule
+from apps.requests.services.reissuing import publish_form
 from apps.workflows.models import ActionCall, Workflow, WorkflowVersion
 from apps.workflows.services.drafting import create_workflow, save_draft
 from tests.core.admin_pages import address, admin_client, errors_of, filled_in, said
@@ -19,6 +21,7 @@ from tests.factories import (
     make_item,
     make_person,
     make_request,
+    make_sla,
     make_team,
     make_workflow,
 )
@@ -256,3 +259,51 @@ def test_what_a_webhook_sent_is_shown_to_those_who_may_see_the_request(roles, ta
     page = client.get(address(ActionCall, "change", ActionCall.objects.get().pk)).content.decode()
     assert ("I need it" in page, "secret-path" in page) == (sees, sees)
     assert ("why" in page, "to be carried out" in page.lower()) == (True, True)
+
+
+# ------------------------------------------------------------------------------------ SLA rules of an item
+
+
+@pytest.fixture
+def measured(item: CatalogItem) -> CatalogItem:
+    make_sla("gold")
+    for order, name in enumerate(("dear", "rest"), 1):
+        SlaRule.objects.create(item=item, order=order, name=name, guard="", policy_key="gold")
+    return item
+
+
+def sla_errors(answer: Any) -> list[dict[str, list[str]]]:
+    _, inline = answer.context["inline_admin_formsets"]
+    return [{field: list(said) for field, said in one.items()} for one in inline.formset.errors]
+
+
+def test_sla_rules_change_places_and_the_others_stay(client: Client, measured: CatalogItem) -> None:
+    sent = {"sla_rules-0-order": 2, "sla_rules-1-order": 1}
+    assert change_item(client, measured, **sent).status_code == 302
+    assert list(measured.sla_rules.values_list("order", "name")) == [(1, "rest"), (2, "dear")]
+    assert list(measured.rules.values_list("order", flat=True)) == [1, 2]
+
+
+def test_an_sla_rule_reads_what_the_form_has_and_names_a_policy_that_exists(
+    client: Client, measured: CatalogItem
+) -> None:
+    answer = change_item(client, measured, **{"sla_rules-0-guard": "request.data.price > 1.0"})
+    (first, second) = sla_errors(answer)
+    assert first["guard"][0].startswith("Rule 'dear': There is no request.data.price.")
+    assert second == {}
+    answer = change_item(client, measured, **{"sla_rules-0-guard": "visit.id > 1"})
+    assert sla_errors(answer)[0]["guard"] == ["Rule 'dear': There is no visit yet when a workflow is selected."]
+    answer = change_item(client, measured, **{"sla_rules-1-policy_key": "silver"})
+    assert sla_errors(answer)[1] == {
+        "policy_key": ["Select a valid choice. silver is not one of the available choices."]
+    }
+    assert list(measured.sla_rules.values_list("guard", "policy_key")) == [("", "gold"), ("", "gold")]
+
+
+def test_a_form_that_an_sla_rule_reads_keeps_what_it_reads(client: Client, measured: CatalogItem) -> None:
+    SlaRule.objects.filter(name="dear").update(guard="has(request.data.needed_by)")
+    SelectionRule.objects.filter(item=measured).update(guard="")
+    with pytest.raises(WouldBreak) as refused:
+        publish_form("thing", {"fields": [{"name": "reason", "type": "text"}]})
+    assert list(refused.value.errors) == ["items/thing/rules/dear"]
+    assert FormVersion.objects.count() == 1

@@ -367,7 +367,7 @@ def test_without_rules_every_request_leads_to_the_workflow_that_is_given(workflo
         ("sla", 7, "item/sla"),
         ("sla/targets", [], "item/sla/targets"),
         ("sla/targets/0/metric", {}, "item/sla/targets.0.metric"),
-        ("sla/targets/0/calendar", "moon", "item/sla/targets"),
+        ("sla/targets/0/calendar", "moon", "item/sla/targets.0.calendar"),
         ("sla_key", [], "item/sla_key"),
         ("calendar", "university", "item/calendar"),
         ("calendar/time_zone", "Europe/Atlantis", "item/calendar/time_zone"),

@@ -1,11 +1,12 @@
 import json
+import re
 
 import pytest
 from django.test import Client
 
 from apps.sla.models import SlaClock, SlaPolicyVersion
 from tests.core.admin_pages import address, admin_client, errors_of
-from tests.factories import make_item, make_person, make_request, make_sla, make_team
+from tests.factories import make_calendar, make_item, make_person, make_request, make_sla, make_team
 
 pytestmark = pytest.mark.django_db
 
@@ -40,3 +41,86 @@ def test_a_clock_leads_to_its_request_and_its_policy(client: Client) -> None:
     text = client.get(address(SlaClock, "change", clock.pk)).content.decode()
     assert f">{request.number} Please</a>" in text
     assert ">standard v1</a>" in text
+
+
+# ------------------------------------------------------------------------------------ the page of a new version
+
+
+def asked(client: Client, do: str, document: object, **more: str):
+    text = document if isinstance(document, str) else json.dumps(document)
+    return client.post(
+        address(SlaPolicyVersion, "add"), {"do": do, "key": "gold", "base": "", "document": text, **more}
+    )
+
+
+def test_the_page_begins_with_an_example_that_can_be_published(client: Client) -> None:
+    make_calendar()
+    page = client.get(address(SlaPolicyVersion, "add"))
+    example = json.loads(page.context["text"])
+    assert asked(client, "publish", example).status_code == 302
+    assert SlaPolicyVersion.objects.get().document == example
+
+
+def test_the_look_says_every_target_in_words_and_publishes_nothing(client: Client) -> None:
+    make_calendar()
+    example = json.loads(client.get(address(SlaPolicyVersion, "add")).context["text"])
+    page = asked(client, "look", example)
+    said = re.findall(r"<td>(.*?)</td>", page.context["preview"])
+    assert said == [
+        "First answer", "first response", "1 business hour", "4 business hours", "8 business hours",
+        "16 business hours", "office", "at 75 %", "–",
+        "Done", "resolution", "8 business hours", "2 business days", "5 business days", "21 calendar days",
+        "the calendar of the team that has the request, else office", "at 50 %, 80 %",
+        "at 90 %: tell the lead of the team that has it; 1 h 00 min after the breach: raise the priority by one step",
+    ]  # fmt: skip
+    assert page.context["warnings"] == ["policy: No active item selects this policy: it measures nothing yet."]
+    assert page.context["next"] == "gold v1"
+    assert SlaPolicyVersion.objects.count() == 0
+
+
+BROKEN = [
+    ("{", "Line 1, column 2: Expecting property name enclosed in double quotes."),
+    ('{"targets": NaN}', "NaN is not JSON."),
+    ('{"a": 1, "a": 2}', "The key 'a' occurs twice in one object."),
+    ('{"a":' * 10_000 + "1" + "}" * 10_000, "This is nested more than 60 levels deep."),
+    ('{"targets": []}', "targets: Must be a list of 1 to 50 targets."),
+    (
+        '{"targets": [{"id": "a", "metric": "response", "durations": {"low": {"seconds": 1e400}}}]}',
+        "durations.low: Must be a whole number from 1 to 316224000.",
+    ),
+    ("[]", "policy: An SLA policy is an object with targets."),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), BROKEN)
+def test_what_cannot_be_read_is_refused_where_it_stands_and_kept_as_typed(client: Client, text: str, said: str) -> None:
+    page = asked(client, "publish", text)
+    assert page.status_code == 200
+    assert any(said in problem for problem in page.context["problems"]), page.context["problems"]
+    assert page.context["text"] == text
+    assert SlaPolicyVersion.objects.count() == 0
+
+
+def test_a_key_that_is_none_is_refused_beside_the_rest(client: Client) -> None:
+    page = asked(client, "look", {"targets": []}, key="no key")
+    assert page.context["problems"] == [
+        "key: Enter a valid “slug” consisting of letters, numbers, underscores or hyphens.",
+        "targets: Must be a list of 1 to 50 targets.",
+    ]
+
+
+def test_a_version_that_somebody_published_meanwhile_is_not_written_over(client: Client) -> None:
+    first = make_sla("gold")
+    begun = client.get(f"{address(SlaPolicyVersion, 'add')}?base={first.pk}")
+    assert (begun.context["key"], begun.context["base"]) == ("gold", "1")
+    make_sla("gold", response_s=60)
+    changed = make_sla("other", response_s=90).document
+    page = asked(client, "publish", changed, base="1")
+    assert page.context["problems"] == ["'gold' has changed meanwhile: its newest version is 2. Nothing was published."]
+    assert SlaPolicyVersion.objects.filter(key="gold").count() == 2
+
+
+def test_the_page_of_a_version_says_it_in_words(client: Client) -> None:
+    version = make_sla("gold")
+    text = client.get(address(SlaPolicyVersion, "change", version.pk)).content.decode()
+    assert "<td>first response</td><td>1 hour</td>" in text

@@ -191,3 +191,45 @@ class ExplanationSerializer(serializers.Serializer[Explanation]):
     sla = ChosenSerializer(allow_null=True, help_text="Null where no target measures the request")
     approvers = AskedSerializer(many=True, help_text="The seats of the newest round of each approval")
     clocks = DueSerializer(many=True, help_text="The latest clock of each target")
+
+
+# ------------------------------------------------------------------------------------ policies and calendars
+
+
+class KeyedSerializer(serializers.Serializer[Any]):
+    """A version of a key."""
+
+    id = serializers.IntegerField(help_text="Of the version")
+    key = serializers.CharField()
+    n = serializers.IntegerField()
+    hash = serializers.CharField(help_text="SHA-256 of the document, which never changes")
+    created_at = InstantField()
+    created_by = serializers.CharField(help_text="`user:7`; empty where the product made it")
+
+
+class PlaceSerializer(serializers.Serializer[Any]):
+    place = serializers.CharField()
+    message = serializers.CharField()
+
+
+class DocumentSerializer(KeyedSerializer):
+    document = ObjectField()
+    versions = KeyedSerializer(many=True, help_text="All of the key, the newest first; at most 100")
+    warnings = PlaceSerializer(many=True, help_text="What its author should know; nothing that forbids it")
+
+
+class SpanSerializer(serializers.Serializer[Any]):
+    """A stretch of business time."""
+
+    to = InstantField(source="end")
+    why = serializers.ChoiceField(choices=("open", "closed", "holiday"))
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        return {"from": InstantField(source="start"), **super().get_fields()}
+
+
+class ComputedSerializer(serializers.Serializer[Any]):
+    calendar = VersionNameSerializer()
+    due_at = InstantField(allow_null=True, help_text="Null where seconds were asked for")
+    open_seconds = serializers.FloatField(allow_null=True, help_text="Null where a due time was asked for")
+    intervals = SpanSerializer(many=True, allow_null=True, help_text="Null unless `intervals` is true")

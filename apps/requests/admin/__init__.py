@@ -1,5 +1,5 @@
 """The admin's pages of this step: catalogue, drawing and publishing of workflows, requests and what they sent."""
 
-from apps.requests.admin import call, catalog, imported, policy, request, workflow
+from apps.requests.admin import call, catalog, imported, policy, request, targets, workflow
 
-__all__ = ["call", "catalog", "imported", "policy", "request", "workflow"]
+__all__ = ["call", "catalog", "imported", "policy", "request", "targets", "workflow"]

@@ -21,6 +21,7 @@ from apps.core.models import KeyedVersion
 from apps.requests.forms import check_form
 from apps.requests.models import CatalogItem, FormVersion, SelectionRule, SlaRule
 from apps.requests.services.reissuing import is_new_to_rules, require_fitting_form, rule_problems
+from apps.requests.services.targets import sla_rule_problems
 from apps.sla.models import SlaPolicyVersion
 from apps.workflows.enums import VersionStatus
 from apps.workflows.models import WorkflowVersion
@@ -93,10 +94,35 @@ class RuleInline(TabularInline):
     autocomplete_fields = ("workflow",)
 
 
+class SlaRuleForm(RuleForm):
+    """A rule that names an SLA policy which exists; its guard must fit the form of the item."""
+
+    policy_key = forms.ChoiceField(
+        label="SLA policy",
+        choices=lambda: keys_of(SlaPolicyVersion, empty="Select a policy"),
+        widget=UnfoldAdminSelectWidget,
+    )
+
+
+class SlaRuleFormSet(BaseInlineFormSet):
+    """The SLA rules of an item, asked as its other rules are."""
+
+    def clean(self) -> None:
+        super().clean()
+        item_changed = is_new_to_rules(self.instance)
+        lock_publishing()
+        for form in (form for form in self.forms if not form.errors and form not in self.deleted_forms):
+            if form.has_changed() or (item_changed and form.instance.pk):
+                for field, messages in sla_rule_problems(form.instance).items():
+                    form.add_error(field, list(messages))
+
+
 class SlaRuleInline(TabularInline):
     """The first rule in order whose guard holds names the SLA policy; where none does, the item's own applies."""
 
     model = SlaRule
+    form = SlaRuleForm
+    formset = SlaRuleFormSet
     extra = 0
     fields = ("order", "name", "guard", "policy_key")
 
@@ -137,7 +163,8 @@ class CatalogItemAdmin(ConfigurationAdmin):
     def save_formset(self, request: HttpRequest, form: ModelForm, formset: BaseInlineFormSet, change: bool) -> None:  # noqa: FBT001 - Django's signature
         """Rules are written one by one: those that move are put out of each other's way first."""
         moved = [row.instance.pk for row in formset.initial_forms if row.has_changed() and row.instance.pk]
-        SelectionRule.objects.filter(pk__in=moved).update(order=F("order") + OUT_OF_THE_WAY)
+        rules: Any = formset.model
+        rules.objects.filter(pk__in=moved).update(order=F("order") + OUT_OF_THE_WAY)
         super().save_formset(request, form, formset, change)
 
 

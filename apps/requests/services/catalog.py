@@ -27,9 +27,8 @@ from apps.core.text import is_blank, text_problem
 from apps.requests.models import CatalogItem, FormVersion, SelectionRule
 from apps.requests.services.gate import publish_workflow
 from apps.requests.services.reissuing import publish_form, publish_policy, rule_problems
+from apps.requests.services.targets import publish_targets
 from apps.sla.models import SlaPolicyVersion
-from apps.sla.policy_check import check_policy
-from apps.sla.selectors import calendar_keys
 from apps.workflows.engine.problems import by_place
 from apps.workflows.models import Workflow
 from apps.workflows.selectors import published_version
@@ -128,11 +127,10 @@ def freeze_form(key: str, document: Document | None) -> None:
 
 @transaction.atomic
 def freeze_targets(key: str, document: Document | None) -> None:
-    """The SLA policy's next version, if a document is given. Raises BrokenDocument, also if a calendar is not there."""
+    """The SLA policy's next version, if a document is given. Raises as `publish_targets`, under `sla/...`."""
     if document is not None:
-        _refuse("sla", check_policy(document))
-        _refuse("sla", {"targets": missing} if (missing := _missing_calendars(document)) else {})
-        SlaPolicyVersion.freeze(key, dict(document))
+        with _placed("sla"):
+            publish_targets(key, document)
 
 
 @transaction.atomic
@@ -189,12 +187,6 @@ def _freeze_what_it_names(entry: Document, item: CatalogItem) -> None:
         raise InvalidInput({"form_key": [f"There is no form {item.form_key!r}."]})
     if item.sla_key and not SlaPolicyVersion.objects.filter(key=item.sla_key).exists():
         raise InvalidInput({"sla_key": [f"There is no SLA policy {item.sla_key!r}."]})
-
-
-def _missing_calendars(document: Document) -> list[str]:
-    named = calendar_keys(dict(document))
-    known = set(CalendarVersion.objects.filter(key__in=named).values_list("key", flat=True))
-    return [f"There is no calendar {key!r}." for key in sorted(named - known)]
 
 
 def _rule(item: CatalogItem, order: int, rule: Document, otherwise: Workflow | None) -> None:
@@ -343,11 +335,6 @@ ITEM: Mapping[str, Check] = {
     "rules": _some,
 }
 RULE: Mapping[str, Check] = {"name": _words, "guard": _text, "workflow": _words}
-
-
-def _refuse(place: str, problems: Mapping[str, list[str]]) -> None:
-    if problems:
-        raise BrokenDocument({f"{place}/{key}": messages for key, messages in problems.items()})
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from apps.approvals.models import ApprovalPolicyVersion
 from apps.approvals.quorum import check_policy
 from apps.core.errors import BrokenDocument, WouldBreak
 from apps.requests.forms import check_form
-from apps.requests.models import CatalogItem, FormVersion, SelectionRule
+from apps.requests.models import CatalogItem, FormVersion, SelectionRule, SlaRule
 from apps.requests.services.gate import documents_of_policies
 from apps.requests.services.gate_forms import Forms, form_for
 from apps.requests.services.gate_guards import Surroundings, guard_problems_in, own_guard_problems
@@ -38,6 +38,7 @@ from apps.workflows.selectors import published_definitions, published_versions
 from apps.workflows.services.publishing import lock_publishing
 
 Document = Mapping[str, Any]
+Rule = SelectionRule | SlaRule
 Broken = Mapping[str, tuple[Problem, ...]]  # by what would break: `workflows/expenses`, `items/laptop`
 OF_A_RUN = frozenset({"visit", "instances"})
 
@@ -91,13 +92,15 @@ def broken_by_form(key: str, document: Document) -> Broken:
         for name in sorted(after.run_by(*roots))
     }
     items = {}
-    for slug in sorted({rule.item.slug for rule in rules}):
-        of_item = [rule for rule in rules if rule.item.slug == slug]
+    of_sla = SlaRule.objects.filter(item__active=True, item__form_key=key).select_related("item")
+    selecting: list[Rule] = [*rules, *of_sla]
+    for slug in sorted({rule.item.slug for rule in selecting}):
+        of_item = [rule for rule in selecting if rule.item.slug == slug]
         items[f"items/{slug}"] = _added(*(_of_rules(of_item, around.forms) for around in (before, after)))
     return {place: problems for place, problems in (workflows | items).items() if problems}
 
 
-def _of_rules(rules: Iterable[SelectionRule], forms: Forms) -> Iterator[Problem]:
+def _of_rules(rules: Iterable[Rule], forms: Forms) -> Iterator[Problem]:
     for rule in rules:
         yield from rule_guard_problems(rule, forms)
 
@@ -105,7 +108,7 @@ def _of_rules(rules: Iterable[SelectionRule], forms: Forms) -> Iterator[Problem]
 # rules
 
 
-def rule_guard_problems(rule: SelectionRule, forms: Forms) -> Iterator[Problem]:
+def rule_guard_problems(rule: Rule, forms: Forms) -> Iterator[Problem]:
     """What does not fit about a rule's guard and the form of its item: it sees the request, and no step."""
     shape = form_for(rule.item.form_key, forms)
     if not rule.guard or shape is None:
@@ -142,7 +145,7 @@ def is_new_to_rules(item: CatalogItem) -> bool:
     return stored is None or stored[0] != item.form_key or (item.active and not stored[1])
 
 
-def _of_rule(rule: SelectionRule, code: str, message: str) -> Problem:
+def _of_rule(rule: Rule, code: str, message: str) -> Problem:
     return Problem(code=code, message=f"Rule {rule.name!r}: {message}", path=f"rules/{rule.name}")
 
 
