@@ -8,6 +8,7 @@ from typing import Any
 
 from apps.sla.targets import Duration, Escalation, Target
 
+PERCENT = "\N{NO-BREAK SPACE}%"
 METRICS: Mapping[str, str] = MappingProxyType(
     {
         "response": "first response",
@@ -75,12 +76,13 @@ def calendar_words(target: Target) -> str:
 
 def warnings_words(target: Target) -> str:
     """ "at 50 %, 75 %"; "" without any."""
-    return f"at {', '.join(f'{percent} %' for percent in target.warn_at)}" if target.warn_at else ""
+    percentages = ", ".join(f"{percent}{PERCENT}" for percent in target.warn_at)
+    return f"at {percentages}" if percentages else ""
 
 
 def escalation_words(escalation: Escalation) -> str:
     """ "1 h 00 min after the breach: tell the lead of the team that has it"."""
-    when = f"at {escalation.at} %"
+    when = f"at {escalation.at}{PERCENT}"
     if escalation.at is None:
         after = escalation.after_breach or 0
         when = f"{length_words(after)} after the breach" if after else "at the breach"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 import pytest
 
+from apps.api import serializers
 from apps.core import clock
 from apps.outbox.relay import run_relay
 from apps.sla.models import SlaPolicyVersion
@@ -192,6 +196,16 @@ def test_the_document_is_openapi_3_1_and_open_to_everybody(db: None) -> None:
     answer = Client().get("/api/v1/schema/")
     assert (answer.status_code, answer.json()["openapi"]) == (200, "3.1.1")
     assert answer.json()["paths"].keys() == document()["paths"].keys()
+
+
+def test_no_two_shapes_share_a_name() -> None:
+    """Components of the document are named after their class: of two with one name only one would be told."""
+    modules = [import_module(f"apps.api.serializers.{one.name}") for one in iter_modules(serializers.__path__)]
+    own = {
+        one for module in modules for one in vars(module).values() if getattr(one, "__module__", "") == module.__name__
+    }
+    names = Counter(one.__name__ for one in own if one.__name__.endswith("Serializer"))
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 @pytest.mark.parametrize("method", ["get", "post", "patch"])

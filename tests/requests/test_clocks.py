@@ -6,6 +6,7 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
 
 from apps.approvals.models import Approval
@@ -18,7 +19,7 @@ from apps.requests.models import Request, SlaRule
 from apps.requests.selectors import tasks_of
 from apps.requests.selectors.clocks import explained_clocks
 from apps.requests.services.decisions import record_decision
-from apps.requests.services.lifecycle import cancel_request, hold_request, resume_request
+from apps.requests.services.lifecycle import Wish, cancel_request, create_request, hold_request, resume_request
 from apps.requests.services.priority import set_priority
 from apps.requests.services.rebasing import Rebase, apply, preview
 from apps.requests.services.work import claim_task, complete_task
@@ -231,9 +232,9 @@ def test_a_calendar_with_another_holiday_counts_from_now_on_or_from_the_beginnin
 # ------------------------------------------------------------------------------------ explained
 
 
-def explained(number: str) -> str:
+def explained(number: str, *options: str) -> str:
     out = StringIO()
-    call_command("explain_clock", number, stdout=out)
+    call_command("explain_clock", number, *options, stdout=out)
     return out.getvalue()
 
 
@@ -251,3 +252,43 @@ def test_a_clock_explains_itself_stretch_by_stretch(world):
 def test_an_unknown_number_is_said_to_be_one(world):
     with pytest.raises(CommandError, match="There is no request SR-1"):
         explained("SR-1")
+
+
+@pytest.mark.parametrize("number", ["SR-2026-999999", "", "x\0y", "\x1b[2J", "9" * 500])
+def test_what_is_no_number_is_named_harmlessly(world, number):
+    with pytest.raises(CommandError) as refused:
+        explained(number)
+    assert str(refused.value).startswith("There is no request ")
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 90
+
+
+def test_a_draft_says_that_its_clocks_are_still_to_start(world):
+    draft = create_request(world.item, Wish(title="Please", data={}), actor=world.requester, submit=False)
+    assert explained(draft.number.lower()).splitlines()[1] == "It is a draft: its clocks start when it is submitted."
+
+
+def test_a_request_that_nothing_measures_says_why(world):
+    world.item.sla_key = ""
+    world.item.save()
+    assert explained(make_request(world.item, world.requester).number).splitlines()[1] == (
+        "No target measures this request: its item named no SLA policy when it was submitted."
+    )
+    policy("later", {"id": "a", "metric": "stage", "of": "nowhere", "durations": plain(60)})
+    world.item.sla_key = "later"
+    world.item.save()
+    assert explained(make_request(world.item, world.requester).number).splitlines()[1] == (
+        "No target of the SLA policy later has started yet: none of the events they start with has happened."
+    )
+
+
+def test_a_long_life_is_told_by_its_newest_stretches_unless_all_are_asked_for(world):
+    make_calendar()
+    policy("standard", resolution(calendar="office", durations={p: {"business_seconds": 36_000} for p in LEVELS}))
+    with time_machine.travel("2024-01-01T08:00:00Z", tick=False):
+        request = make_request(world.item, world.requester)
+    with time_machine.travel("2026-01-01T12:00:00Z", tick=False):
+        short, long = explained(request.number).splitlines(), explained(request.number, "--all").splitlines()
+    assert (len(short), len(long)) == (205, 1051)
+    assert short[4].endswith("847 older stretches (--all shows them)")
+    assert short[5:] == long[-200:]

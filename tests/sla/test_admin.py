@@ -68,12 +68,13 @@ def test_the_look_says_every_target_in_words_and_publishes_nothing(client: Clien
     said = re.findall(r"<td>(.*?)</td>", page.context["preview"])
     assert said == [
         "First answer", "first response", "1 business hour", "4 business hours", "8 business hours",
-        "16 business hours", "office", "at 75 %", "–",
+        "16 business hours", "office", "at 75\N{NO-BREAK SPACE}%", "–",
         "Done", "resolution", "8 business hours", "2 business days", "5 business days", "21 calendar days",
-        "the calendar of the team that has the request, else office", "at 50 %, 80 %",
-        "at 90 %: tell the lead of the team that has it; 1 h 00 min after the breach: raise the priority by one step",
+        "the calendar of the team that has the request, else office", "at 50\N{NO-BREAK SPACE}%, 80\N{NO-BREAK SPACE}%",
+        "at 90\N{NO-BREAK SPACE}%: tell the lead of the team that has it;"
+        " 1 h 00 min after the breach: raise the priority by one step",
     ]  # fmt: skip
-    assert page.context["warnings"] == ["policy: No active item selects this policy: it measures nothing yet."]
+    assert page.context["warnings"] == ["No active item selects this policy: it measures nothing yet."]
     assert page.context["next"] == "gold v1"
     assert SlaPolicyVersion.objects.count() == 0
 

@@ -162,7 +162,7 @@ class MovedSerializer(serializers.Serializer[Moved]):
     sentence = serializers.CharField()
 
 
-class DueSerializer(serializers.Serializer[Due]):
+class DueTimeSerializer(serializers.Serializer[Due]):
     clock = serializers.IntegerField(source="one.clock.pk")
     target = serializers.CharField(source="one.clock.target")
     status = serializers.ChoiceField(choices=ClockStatus.choices, source="one.reading.status")
@@ -190,7 +190,7 @@ class ExplanationSerializer(serializers.Serializer[Explanation]):
     workflow = ChosenSerializer(allow_null=True, help_text="Null until the request is submitted")
     sla = ChosenSerializer(allow_null=True, help_text="Null where no target measures the request")
     approvers = AskedSerializer(many=True, help_text="The seats of the newest round of each approval")
-    clocks = DueSerializer(many=True, help_text="The latest clock of each target")
+    clocks = DueTimeSerializer(many=True, help_text="The latest clock of each target")
 
 
 # ------------------------------------------------------------------------------------ policies and calendars
@@ -207,7 +207,7 @@ class KeyedSerializer(serializers.Serializer[Any]):
     created_by = serializers.CharField(help_text="`user:7`; empty where the product made it")
 
 
-class PlaceSerializer(serializers.Serializer[Any]):
+class AuthorWarningSerializer(serializers.Serializer[Any]):
     place = serializers.CharField()
     message = serializers.CharField()
 
@@ -215,7 +215,7 @@ class PlaceSerializer(serializers.Serializer[Any]):
 class DocumentSerializer(KeyedSerializer):
     document = ObjectField()
     versions = KeyedSerializer(many=True, help_text="All of the key, the newest first; at most 100")
-    warnings = PlaceSerializer(many=True, help_text="What its author should know; nothing that forbids it")
+    warnings = AuthorWarningSerializer(many=True, help_text="What its author should know; nothing that forbids it")
 
 
 class SpanSerializer(serializers.Serializer[Any]):

@@ -21,7 +21,7 @@ from apps.core.admin_parts import as_text, problem_lines, read_document, table
 from apps.core.errors import DomainError, InvalidInput
 from apps.core.models import digest
 from apps.requests.enums import Priority
-from apps.requests.services.target_references import warnings_of
+from apps.requests.services.target_references import WHOLE, warnings_of
 from apps.requests.services.targets import ANY, check_targets, publish_targets, require_key
 from apps.sla.models import SlaPolicyVersion
 from apps.sla.targets import SlaPolicy, Target, parse_policy
@@ -163,7 +163,7 @@ class _Page:
             newest = SlaPolicyVersion.objects.current(self.key)
             looked = {
                 "preview": preview(parse_policy(document)),
-                "warnings": problem_lines(warnings_of(self.key, document)),
+                "warnings": _lines(warnings_of(self.key, document)),
                 "same_as": newest if newest is not None and newest.hash == digest(document) else None,
                 "next": f"{self.key} v{newest.n + 1 if newest else 1}",
             }
@@ -181,6 +181,11 @@ class _Page:
 
 
 # ------------------------------------------------------------------------------------ in words
+
+
+def _lines(warnings: Mapping[str, Sequence[str]]) -> list[str]:
+    """One line for each, with its place in front unless it is about the whole policy."""
+    return [*warnings.get(WHOLE, ()), *problem_lines({at: said for at, said in warnings.items() if at != WHOLE})]
 
 
 def preview(policy: SlaPolicy) -> str:

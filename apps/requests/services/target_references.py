@@ -25,6 +25,7 @@ from apps.workflows.selectors import published_definitions
 Document = Mapping[str, Any]
 Problems = dict[str, list[str]]
 Named = tuple[str, str, str]  # where in the document, what sort of thing, its name
+WHOLE = "policy"  # the place of what is said of all of it
 EVENTS = frozenset(
     str(kind) for kinds in (RequestEvent, WorkflowEvent, ApprovalEvent, SlaEvent, IncidentEvent) for kind in kinds
 )
@@ -84,7 +85,7 @@ def warnings_of(key: str, document: Document) -> Problems:
     """By place what an author should know of a policy that may be published: who selects it, what it cannot measure."""
     items = items_that_select(key)
     if not items:
-        return {"policy": ["No active item selects this policy: it measures nothing yet."]}
+        return {WHOLE: ["No active item selects this policy: it measures nothing yet."]}
     measured = [(f"targets.{number}.of", target) for number, target in enumerate(document["targets"]) if "of" in target]
     if not measured:
         return {}

@@ -9,9 +9,13 @@ from zoneinfo import ZoneInfo
 
 from django.core.management.base import BaseCommand, CommandError
 
+from apps.core.text import text_problem
+from apps.requests.enums import RequestStatus
 from apps.requests.models import Request
 from apps.requests.selectors.clocks import Explained, calendars_of, explained_clocks, why_of
 from apps.sla.enums import ClockStatus
+
+MOST_SHOWN = 200
 
 
 class Command(BaseCommand):
@@ -19,20 +23,20 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("number", help="the request's number, such as SR-2026-000123")
+        parser.add_argument("--all", action="store_true", help=f"every stretch, not only the newest {MOST_SHOWN}")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        request = Request.objects.select_related("item").filter(number=options["number"].strip()).first()
-        if request is None:
-            raise CommandError(f"There is no request {options['number']}.")
+        request = _request(options["number"])
         zone = ZoneInfo(request.item.time_zone)
-        self.stdout.write(f"{request.number}  {request.title}  ({request.priority} priority; times in {zone.key})")
+        title = " ".join(request.title.split())
+        self.stdout.write(f"{request.number}  {title}  ({request.priority} priority; times in {zone.key})")
         clocks = explained_clocks(request)
         if not clocks:
-            self.stdout.write("No target measures this request: its item names no SLA policy.")
+            self.stdout.write(_why_none(request))
         for one in clocks:
-            self._explain(one, zone)
+            self._explain(one, zone, most=None if options["all"] else MOST_SHOWN)
 
-    def _explain(self, one: Explained, zone: ZoneInfo) -> None:
+    def _explain(self, one: Explained, zone: ZoneInfo, *, most: int | None) -> None:
         reading = one.reading
         self.stdout.write("")
         due = f", due {_when(reading.due_at, zone)}" if reading.due_at else ""
@@ -40,13 +44,39 @@ class Command(BaseCommand):
         used = f"{_duration(reading.elapsed)} of {_duration(reading.state.allowed)} used up"
         self.stdout.write(f"  {used}, by the policy {one.clock.policy.key} version {one.clock.policy.n}")
         versions = calendars_of([one])
-        for interval in reading.intervals:
+        shown = reading.intervals if most is None else reading.intervals[-most:]
+        if left := len(reading.intervals) - len(shown):
+            since = _when(reading.intervals[0].start, zone)
+            self.stdout.write(
+                f"    {since} - {_when(shown[0].start, zone)}  {left:,} older stretches (--all shows them)"
+            )
+        for interval in shown:
             counted = "+" if interval.counted else " "
             version = versions.get(interval.calendar) if interval.calendar is not None else None
             by = f", calendar {version.key} version {version.n}" if version else ""
             span = _duration((interval.end - interval.start).total_seconds())
             when = f"{_when(interval.start, zone)} - {_when(interval.end, zone)}"
             self.stdout.write(f"  {counted} {when}  {span:>10}  {why_of(interval)}{by}")
+
+
+def _request(number: str) -> Request:
+    """The request of that number, in whichever case it is typed. Raises CommandError."""
+    typed = number.strip().upper()
+    is_text = text_problem(typed, max_length=40) is None
+    found = Request.objects.select_related("item").filter(number=typed).first() if is_text else None
+    if found is None:
+        raise CommandError(f"There is no request {ascii(number.strip()[:60])[1:-1]}.")
+    return found
+
+
+def _why_none(request: Request) -> str:
+    """Why nothing measures the request."""
+    if request.status == RequestStatus.DRAFT:
+        return "It is a draft: its clocks start when it is submitted."
+    policy = (request.selection.get("sla") or {}).get("policy")
+    if not policy:
+        return "No target measures this request: its item named no SLA policy when it was submitted."
+    return f"No target of the SLA policy {policy} has started yet: none of the events they start with has happened."
 
 
 def _state(status: str) -> str:
