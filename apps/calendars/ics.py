@@ -18,6 +18,7 @@ MOST_BYTES = 1_000_000
 MOST_EVENTS = 2_000
 MOST_DAYS = 2_000
 MOST_SECONDS = 5
+MOST_STEPS = 1_000
 LONGEST_NAME = 120
 EARLIEST = date(1901, 1, 1)
 TOO_OFTEN = {"SECONDLY", "MINUTELY", "HOURLY"}
@@ -102,12 +103,23 @@ def _is_all_day(event: Any) -> bool:
 
 def _check_repetition(event: Any) -> None:
     rules = event.get("RRULE") or []
-    for rule in rules if isinstance(rules, list) else [rules]:
+    for rule in _listed(rules):
+        if any(not _is_step(one) for one in _listed(rule.get("INTERVAL", 1))):
+            raise _refused(f"The event {_name(event)!r} has an INTERVAL that is not from 1 to {MOST_STEPS:,}.")
         often = {str(one).upper() for one in rule.get("FREQ", [])}
         if "DAILY" in often and any(key.startswith("BY") and key != "BYDAY" for key in rule):
             raise _refused(f"The event {_name(event)!r} is repeated daily with conditions; that is not read.")
         if often & TOO_OFTEN or any(key in rule for key in ("BYHOUR", "BYMINUTE", "BYSECOND")):
             raise _refused(f"The event {_name(event)!r} is repeated more often than daily.")
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _is_step(value: Any) -> bool:
+    """Whether the next repetition lies ahead: an interval of 0 would be laid out for ever."""
+    return isinstance(value, int) and 1 <= value <= MOST_STEPS
 
 
 def _days(events: list[Any], years: range) -> Iterator[tuple[date, str, bool]]:

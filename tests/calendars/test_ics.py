@@ -80,6 +80,18 @@ def test_a_name_is_one_line_of_plain_text_and_may_be_missing() -> None:
             ics(event("UID:1", "DTSTART;VALUE=DATE:20260101", "RRULE:FREQ=NEVER")),
             "The event 'Holiday' has a broken RRULE: ",
         ),
+        *(
+            (
+                ics(event("UID:1", "DTSTART;VALUE=DATE:20260101", f"RRULE:FREQ=DAILY;INTERVAL={step}")),
+                "The event 'Holiday' has an INTERVAL that is not from 1 to 1,000.",
+            )
+            for step in ("0", "-1", "1001")
+        ),
+        (b"PK\x03\x04" + bytes(1000), "This is no calendar file"),
+        (b"\x1f\x8b\x08" + bytes(1000), "This is not UTF-8 (byte 2)."),
+        (ics(event("UID:1", "DTSTART;VALUE=DATE:20260101")).decode().encode("utf-16"), "This is not UTF-8 (byte 1)."),
+        (b"BEGIN:VCALENDAR\n" + b"BEGIN:VEVENT\n" * 20_000 + b"END:VEVENT\n" * 20_000, "This calendar file has"),
+        (ics(event("UID:1", "DTSTART;VALUE=DATE:20260101", "DURATION:P999999999D")), "An event of this file cannot"),
     ],
 )
 def test_what_is_no_calendar_of_holidays_is_refused_with_the_reason(data: bytes, reason: str) -> None:

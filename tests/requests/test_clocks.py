@@ -9,6 +9,7 @@ import pytest
 import time_machine
 from django.core.management import CommandError, call_command
 
+from apps.accounts.models import User
 from apps.approvals.models import Approval
 from apps.calendars.models import CalendarVersion
 from apps.core import clock
@@ -25,7 +26,7 @@ from apps.requests.services.rebasing import Rebase, apply, preview
 from apps.requests.services.work import claim_task, complete_task
 from apps.requests.sweeps import run_sweeps
 from apps.sla.models import SlaClock, SlaPolicyVersion
-from tests.factories import make_calendar, make_request, refusal
+from tests.factories import make_calendar, make_person, make_request, make_team, refusal
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 HOUR = timedelta(hours=1)
@@ -184,6 +185,41 @@ def test_an_escalation_that_names_nobody_is_an_incident_and_changes_nothing(worl
     request = escalating(world, {"id": "gone", "at": 10, "do": "reassign", "to": [{"person": "nobody"}]})
     assert overdue(request, 2).assignee_id == request.assignee_id
     assert Incident.objects.get(stream_id=request.pk).kind == "escalation"
+
+
+@pytest.mark.parametrize(
+    "escalation",
+    [
+        {"do": "notify", "to": [{"lead": True}]},
+        {"do": "notify", "to": [{"person": "lead"}]},
+        {"do": "reassign", "to": [{"lead": True}]},
+        {"do": "reassign", "to": [{"person": "lead"}]},
+        {"do": "reassign", "to": [{"role": "abandoned"}]},
+        {"do": "reassign", "to": [{"team": "empty"}]},
+        {"do": "run_action", "action": "set_fields", "with": {"fields": {"amount": "many"}}},
+    ],
+)
+def test_what_a_policy_names_may_go_later_an_operator_is_called_and_nothing_else_moves(world, escalation):
+    make_person("gone", roles=["abandoned"], is_active=False)
+    make_team("empty", make_person("left", is_active=False))
+    request = Request.objects.get(pk=escalating(world, {"id": "late", "at": 10, **escalation}).pk)
+    User.objects.filter(username="lead").update(is_active=False)
+    fresh = overdue(request, 2)
+    (incident,) = Incident.objects.filter(stream_id=request.pk)
+    assert incident.kind == "escalation"
+    assert incident.detail.startswith("The escalation late of the SLA target fix could not be carried out: ")
+    assert (fresh.assignee_id, fresh.team_id, fresh.data) == (request.assignee_id, request.team_id, request.data)
+    assert "notice.sent" not in kinds(request)
+
+
+def test_whoever_has_a_calendar_that_went_is_measured_by_the_one_of_the_target(world):
+    make_calendar()
+    durations = {p: {"business_seconds": 3600} for p in LEVELS}
+    policy("standard", resolution(calendar={"of": "requester", "else": "office"}, durations=durations))
+    User.objects.filter(pk=world.requester.pk).update(calendar="moon")
+    world.requester.refresh_from_db()
+    request = make_request(world.item, world.requester)
+    assert SlaClock.objects.get(stream_id=request.pk).calendar.key == "office"
 
 
 def test_some_time_after_the_breach_is_counted_from_it(world):

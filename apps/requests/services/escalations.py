@@ -108,11 +108,10 @@ def _step(due: Due) -> str:
 
 def _people(write: Write, rule: Json) -> Sequence[int]:
     request = write.request
-    if "assignee" in rule:
-        return [request.assignee_id] if request.assignee_id else []
-    if "lead" in rule:
-        return [request.team.lead_id] if request.team and request.team.lead_id else []
-    return readers_of(rule, write)
+    if "assignee" not in rule and "lead" not in rule:
+        return readers_of(rule, write)
+    person = request.assignee if "assignee" in rule else request.team and request.team.lead
+    return [person.pk] if person and person.is_active else []
 
 
 DOES: Mapping[str, Callable[[Write, Due], None]] = MappingProxyType(

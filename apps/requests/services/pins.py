@@ -20,7 +20,11 @@ from apps.workflows.engine.definition import Definition
 def pins_of(
     item: CatalogItem, form: FormVersion, definition: Definition, *, sla_key: str, requester: User
 ) -> dict[str, Any]:
-    """The versions the request will run on, by id. Raises Misconfigured naming what is missing."""
+    """The versions the request will run on, by id. Raises Misconfigured naming what is missing.
+
+    A calendar of the requester's own that is not there counts as none, as that of a team does: a target that follows
+    them says what is counted by then.
+    """
     sla_policy = current_policy(sla_key) if sla_key else None
     if sla_key and sla_policy is None:
         raise Misconfigured(f"The SLA policy {sla_key!r} of {item.name} does not exist.")
@@ -35,8 +39,8 @@ def pins_of(
         "policies": {key: version.pk for key, version in policies.items()},
     }
     forms = _named(definition, "form")
-    if requester.calendar:
-        pins["requester_calendar"] = _calendar(requester.calendar)
+    if requester.calendar and (own := current_version(requester.calendar)):
+        pins["requester_calendar"] = own.pk
     return pins | {"forms": _forms(forms)} if forms else pins
 
 
