@@ -1,6 +1,6 @@
 """The 43 workflow patterns through the product: its database, its people, its sweeps, all read again between events.
 
-`make test` runs about 16 orders of each pattern, spread evenly over all that its definition allows; the long tests run
+`make test` runs about 9 orders of each pattern, spread evenly over all that its definition allows; the long tests run
 up to 30 more of each case, and `make patterns` every one that is left.
 """
 

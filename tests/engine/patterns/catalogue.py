@@ -10,7 +10,7 @@ from typing import Any
 from tests.engine.patterns import basic, branching, cancellation, instances, iteration, joins, state, trigger
 from tests.engine.patterns.case import Case
 
-SHORT = 16  # orders of a pattern in `make test`
+SHORT = 9  # orders of a pattern in `make test`
 MORE = 30  # further orders of a case in `make test-all`
 
 
@@ -63,7 +63,7 @@ CASES: tuple[Case, ...] = (
 
 
 def some_orders(case: Case) -> list[tuple[str, ...]]:
-    """What `make test` runs: together about 16 orders of a pattern, at least two of each case, the literal's too."""
+    """What `make test` runs: together about 9 orders of a pattern, at least two of each case, the literal's too."""
     of_pattern = [other for other in CASES if other.pattern == case.pattern]
     together = sum(len(other.orders) for other in of_pattern)
     share = len(case.orders) if together <= SHORT else max(2, round(SHORT * len(case.orders) / together))
