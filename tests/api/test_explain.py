@@ -169,7 +169,7 @@ def test_an_explanation_says_why_this_workflow_these_approvers_and_this_due_time
     assert seat["sentence"] == "Mia is asked at the level “Line manager” of “Approval”: manager of the requester."
     (due,) = told["clocks"]
     assert due["sentences"] == [
-        "“Repair” is not done in time: it was due Mon 02 Mar 2026 10:00 (UTC).",
+        "“Repair”: not done in time; it was due Mon 02 Mar 2026 10:00 (UTC).",
         "The policy laptop, version 2, allows 2 business hours at critical priority, counted by the calendar office,"
         " version 1.",
         "Counted since Mon 02 Mar 2026 08:00 (UTC): 3 h 00 min.",

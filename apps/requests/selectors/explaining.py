@@ -200,8 +200,8 @@ def _why_due(one: Explained, calendar: CalendarVersion | None, names: _Names) ->
     name = one.target.name or measured_by(one.target)
     due = ""
     if one.reading.due_at and state.is_live:
-        due = f": {'due' if one.reading.due_at > one.until else 'it was due'} {names.when(one.reading.due_at)}"
-    yield f"“{name}” is {ClockStatus(one.reading.status).label}{due}."
+        due = f"; {'due' if one.reading.due_at > one.until else 'it was due'} {names.when(one.reading.due_at)}"
+    yield f"“{name}”: {ClockStatus(one.reading.status).label}{due}."
     duration = duration_words(one.target.durations[state.priority])
     by = f", counted by the calendar {calendar.key}, version {calendar.n}" if calendar else ""
     yield (
@@ -209,7 +209,7 @@ def _why_due(one: Explained, calendar: CalendarVersion | None, names: _Names) ->
         f" priority{by}."
     )
     lengths = one.lengths
-    parts = [f"{length_words(lengths[why])} {WHY[why]}" for why in NOT_COUNTED if lengths.get(why)]
+    parts = [f"{length_words(lengths[why])} {WHY[why]}" for why in NOT_COUNTED if lengths.get(why, 0) >= 1]
     not_counted = f"; not counted: {', '.join(parts)}" if parts else ""
     yield f"Counted since {names.when(state.started_at)}: {length_words(one.reading.elapsed)}{not_counted}."
 
