@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, partial
 from itertools import accumulate, groupby, pairwise
-from statistics import median
 from typing import NamedTuple, Protocol
 
+from apps.requests.stays import ENDED, Spread, Stays, seconds_between
 from apps.workflows.engine.definition import Definition
 from apps.workflows.engine.kinds import KINDS
 from apps.workflows.engine.kinds.working import Working
 
 MOST_VARIANTS = 20
 MOST_PARTS = 12
-ENDED, WITHDRAWN = "ended", "withdrawn"
+WITHDRAWN = "withdrawn"
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
 
@@ -49,24 +49,6 @@ class VisitRow(NamedTuple):
     outcome: str
     opened_at: datetime
     ended_at: datetime | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Spread:
-    """How long something took: how often it was measured, the median, and the time within which nine of ten are done
-    (nearest rank). Without a measurement both are None."""
-
-    count: int = 0
-    median: float | None = None
-    p90: float | None = None
-
-    @classmethod
-    def of(cls, seconds: Sequence[float]) -> Spread:
-        if not seconds:
-            return cls()
-        ordered = sorted(seconds)
-        rank = -(-len(ordered) * 9 // 10)
-        return cls(count=len(ordered), median=median(ordered), p90=ordered[rank - 1])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +172,7 @@ def _totals(runs: Iterable[RunRow]) -> Totals:
     runs = list(runs)
     requests = {run.number: run for run in runs}.values()
     results = Counter(run.result for run in requests)
-    lengths = [_seconds(run.submitted_at, run.closed_at) for run in requests if run.closed_at]
+    lengths = [seconds_between(run.submitted_at, run.closed_at) for run in requests if run.closed_at]
     return Totals(
         requests=len(requests),
         open=results[""],
@@ -224,7 +206,7 @@ class _Paths:
         self.counts[path] += 1
         self.examples[path] = max(run.number, self.examples.get(path, ""))
         if run.ended_at:
-            self.lengths[path].append(_seconds(run.started_at, run.ended_at))
+            self.lengths[path].append(seconds_between(run.started_at, run.ended_at))
 
     def _stay(self, visit: VisitRow) -> _Stay:
         """One tuple for all equal stays: a long history has few kinds of them."""
@@ -294,24 +276,6 @@ class _Arrows:
         return passed | {self.definition.start.id: self.starts}
 
 
-class Stays:
-    """How often somebody was at a place, is there now (the first of them since `oldest`), and how long it took."""
-
-    def __init__(self) -> None:
-        self.visits = 0
-        self.now = 0
-        self.oldest: datetime | None = None
-        self.waits: list[float] = []
-
-    def add(self, status: str, opened_at: datetime, ended_at: datetime | None) -> None:
-        self.visits += 1
-        if ended_at is None:
-            self.now += 1
-            self.oldest = opened_at if self.oldest is None else min(self.oldest, opened_at)
-        elif status == ENDED:
-            self.waits.append(_seconds(opened_at, ended_at))
-
-
 class _Steps:
     """Counts the visits of each working step."""
 
@@ -352,9 +316,9 @@ class _Moves:
 
     def add(self, run: RunRow, visits: Sequence[VisitRow]) -> None:
         for one, next_one in pairwise(visits):
-            self.times[one.step, next_one.step, False].append(_seconds(one.opened_at, next_one.opened_at))
+            self.times[one.step, next_one.step, False].append(seconds_between(one.opened_at, next_one.opened_at))
         if visits and run.ended_at:
-            self.times[visits[-1].step, run.outcome, True].append(_seconds(visits[-1].opened_at, run.ended_at))
+            self.times[visits[-1].step, run.outcome, True].append(seconds_between(visits[-1].opened_at, run.ended_at))
 
     def figures(self) -> tuple[Move, ...]:
         moves = (
@@ -385,10 +349,6 @@ def _arrow_of(definition: Definition, step_id: str, outcome: str) -> int | None:
 
 def _still(status: str) -> str:
     return "taken back" if status == WITHDRAWN else "there now"
-
-
-def _seconds(since: datetime, until: datetime) -> float:
-    return (until - since).total_seconds()
 
 
 def duration(seconds: float | None) -> str:

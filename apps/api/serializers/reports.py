@@ -6,7 +6,6 @@ from rest_framework import serializers
 
 from apps.api.serializers.fields import InstantField
 from apps.requests.enums import Priority
-from apps.requests.process import Spread
 from apps.requests.reports import (
     Bottlenecks,
     Compliance,
@@ -20,6 +19,7 @@ from apps.requests.reports import (
     Throughput,
     ThroughputRow,
 )
+from apps.requests.stays import Spread
 from apps.sla.policy_check import METRICS
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from apps.requests.process import Spread
+from apps.requests.stays import Spread
 
 
 @dataclass(frozen=True, kw_only=True)

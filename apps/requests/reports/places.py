@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from apps.requests.process import Stays
+from apps.requests.stays import Stays
 
 Key = tuple[int, str, str]
 StageOf = Callable[[int, str], tuple[str, str] | None]

@@ -13,7 +13,6 @@ from functools import singledispatch
 from io import StringIO
 from typing import Any
 
-from apps.requests.process import Spread
 from apps.requests.reports.figures import (
     Bottlenecks,
     Compliance,
@@ -26,6 +25,7 @@ from apps.requests.reports.figures import (
     Throughput,
     ThroughputRow,
 )
+from apps.requests.stays import Spread
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 SPREAD = ("count", "median", "p90")

@@ -31,12 +31,12 @@ from django.db.models import (
 
 from apps.accounts.models import User
 from apps.core import clock
-from apps.requests.process import Spread
 from apps.requests.reports import Bottlenecks, Filters, Named, Place, PlaceTotals
 from apps.requests.reports.places import Visit, count_stages
 from apps.requests.selectors.reports.groups import Names, items_by_id
 from apps.requests.selectors.reports.scope import requests_for, within
 from apps.requests.selectors.reports.spreads import SpreadOf
+from apps.requests.stays import Spread
 from apps.workflows.enums import VisitStatus
 from apps.workflows.models import StepVisit, Workflow
 from apps.workflows.selectors import definition_of

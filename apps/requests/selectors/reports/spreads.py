@@ -11,7 +11,7 @@ from django.db.models import Aggregate, DurationField, TextField
 from django.db.models.sql.compiler import SQLCompiler
 from django.utils.functional import cached_property
 
-from apps.requests.process import Spread
+from apps.requests.stays import Spread
 
 MICROSECONDS = 1_000_000
 
