@@ -6,7 +6,6 @@ import csv
 from datetime import UTC, date, datetime
 from io import StringIO
 
-from apps.requests.process import Spread
 from apps.requests.reports import (
     Bottlenecks,
     Compliance,
@@ -21,6 +20,7 @@ from apps.requests.reports import (
     ThroughputRow,
     sheet_of,
 )
+from apps.requests.stays import Spread
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 LAPTOP, IT = Named(key="laptop", name="New laptop, large"), Named(key="it", name="IT")

@@ -55,9 +55,10 @@ def _counted(requests: QuerySet[Request], filters: Filters, *, per: str, by: tup
     """By group and period: how many were submitted, and how many ended by each outcome; two statements."""
     found: dict[Key, dict[date, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for instant, kind in (("submitted_at", Value(SUBMITTED)), ("ended_at", F("outcome"))):
-        period: Any = Trunc(instant, per, output_field=DateField(), tzinfo=zone)
+        counted_at: Any = F(instant)
         if filters.since:
-            period = Case(When(**{f"{instant}__gte": filters.since}, then=period), default=None)
+            counted_at = Case(When(**{f"{instant}__gte": filters.since}, then=counted_at))
+        period = Trunc(counted_at, per, output_field=DateField(), tzinfo=zone)
         happened = Q(**{f"{instant}__isnull": False})
         if filters.until:
             happened &= Q(**{f"{instant}__lt": filters.until})
