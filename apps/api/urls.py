@@ -62,6 +62,7 @@ urlpatterns = [
     path(f"{REQUEST}hold/", requests.HoldView.as_view(), name="hold"),
     path(f"{REQUEST}resume/", requests.ResumeView.as_view(), name="resume"),
     path(f"{REQUEST}reopen/", requests.ReopenView.as_view(), name="reopen"),
+    path(f"{REQUEST}priority/", requests.PriorityView.as_view(), name="priority"),
     path(f"{REQUEST}events/", history.EventsView.as_view(), name="request-events"),
     path(f"{REQUEST}clocks/", history.ClocksView.as_view(), name="request-clocks"),
     path(f"{REQUEST}explain/", history.ExplainView.as_view(), name="request-explain"),

@@ -63,6 +63,7 @@ def _life_of_a_request(world: World) -> None:
     mia.api("post", f"/approvals/{approval}/decide/", {"decision": "approve"})
     ivo.api("post", f"{path}hold/", {"comment": "No stock"})
     ivo.api("post", f"{path}resume/")
+    ivo.api("post", f"{path}priority/", {"impact": "high", "urgency": "high", "reason": "Nobody can work"})
     rita.api("post", f"{path}comments/", {"text": "When?"})
     task = ivo.api("get", "/tasks/").json()["results"][0]["id"]
     ivo.api("get", f"/tasks/{task}/")

@@ -24,6 +24,7 @@ from apps.requests.models import CatalogItem, Request
 from apps.requests.selectors import get_request_for, items_for, visible_requests
 from apps.requests.services import lifecycle
 from apps.requests.services.lifecycle import MOST_TAGS, TAG_LENGTH, Wish
+from apps.requests.services.priority import set_priority
 from apps.requests.services.writing import lock_request
 
 CONTENT: dict[str, dict[str, Any]] = {
@@ -46,6 +47,14 @@ NEW = shape(
 CHANGE = shape({name: {key: told[key] for key in told if key != "default"} for name, told in CONTENT.items()})
 REASON = shape({"comment": text("Why", maxLength=10_000)})
 REASON_REQUIRED = shape({"comment": text("Why", maxLength=10_000)}, required=("comment",))
+PRIORITY = shape(
+    {
+        "impact": text(enum=Level.values),
+        "urgency": text(enum=Level.values),
+        "reason": text("Why; everybody who reads the request sees it", maxLength=10_000),
+    },
+    required=("impact", "urgency", "reason"),
+)
 NOTHING = shape()
 
 
@@ -142,6 +151,18 @@ class ReopenView(LifecycleView):
     def post(self, http: HttpRequest, number: str) -> Response:
         body = read_body(http.data, REASON_REQUIRED)
         return self.move(http, number, lifecycle.reopen_request, reason=body["comment"])
+
+
+class PriorityView(LifecycleView):
+    @writes(
+        "Change impact and urgency, from which the priority follows: its clocks follow it, what they counted stays",
+        RequestSerializer,
+        body=PRIORITY,
+        conditional=True,
+    )
+    @one_effect
+    def post(self, http: HttpRequest, number: str) -> Response:
+        return self.move(http, number, set_priority, **read_body(http.data, PRIORITY))
 
 
 def _answer(request: Request, *, status: int = 200) -> Response:

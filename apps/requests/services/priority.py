@@ -21,8 +21,8 @@ from apps.requests.services.writing import begin_write
 def set_priority(request: Request, *, impact: Any, urgency: Any, reason: Any, actor: User) -> Request:
     """Sets impact and urgency, from which the priority follows; what the clocks have counted stays counted.
 
-    Raises NotPermitted unless the actor works on the request or leads the team, InvalidInput by field (an unknown
-    level, no reason), TransitionNotAllowed once it has ended.
+    Raises InvalidInput by field (an unknown level, no reason, nothing that changes), NotPermitted unless the actor works
+    on the request, leads the team or is an administrator, TransitionNotAllowed for a draft and once it has ended.
     """
     wrong = {name: value for name, value in (("impact", impact), ("urgency", urgency)) if value not in Level.values}
     if wrong:
@@ -31,6 +31,8 @@ def set_priority(request: Request, *, impact: Any, urgency: Any, reason: Any, ac
     write = begin_write(request.pk, actor=actor)
     policies.require(actor, Act.PRIORITISE, write.request)
     if not write.request.is_open:
-        raise TransitionNotAllowed("The request has ended.")
+        raise TransitionNotAllowed(NOT_OPEN)
+    if (write.request.impact, write.request.urgency) == (impact, urgency):
+        raise InvalidInput({"impact": [UNCHANGED]})
     change_priority(write, impact=impact, urgency=urgency, note=write.note(text))
     return write.finish()
