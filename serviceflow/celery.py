@@ -18,5 +18,6 @@ def set_schedule(sender: Celery, **_: object) -> None:
     sender.conf.beat_schedule = {
         "relay": {"task": "apps.outbox.tasks.run_relay", "schedule": settings.RELAY_EVERY_SECONDS},
         "checks": {"task": "apps.requests.tasks.run_checks", "schedule": settings.SWEEP_EVERY_SECONDS},
+        "rebasings": {"task": "apps.requests.tasks.run_rebasings", "schedule": settings.SWEEP_EVERY_SECONDS},
         "sweeps": {"task": "apps.requests.tasks.run_sweeps", "schedule": settings.SWEEP_EVERY_SECONDS},
     }

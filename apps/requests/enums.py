@@ -24,6 +24,16 @@ OPEN_STATES = (RequestStatus.SUBMITTED, RequestStatus.IN_PROGRESS, RequestStatus
 ENDED_STATES = (RequestStatus.COMPLETED, RequestStatus.REJECTED, RequestStatus.CANCELLED)
 
 
+class RebasingStatus(models.TextChoices):
+    """Of requests that are carried over to a new version of an SLA policy or a calendar."""
+
+    LOOKING = "looking", "being looked at"
+    LOOKED_AT = "looked_at", "waits for somebody to apply it"
+    CHANGING = "changing", "being applied"
+    DONE = "done", "applied"
+    WITHDRAWN = "withdrawn", "withdrawn for another look"
+
+
 class Level(models.TextChoices):
     """Impact and urgency, as the requester sees them."""
 

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from apps.requests import sweeps
-from apps.requests.services import checking
+from apps.requests.services import checking, rebasing_work
 from apps.requests.services.gate import check_workflow
 
 
@@ -15,3 +15,8 @@ def run_sweeps() -> None:
 @shared_task(name="apps.requests.tasks.run_checks", time_limit=600, soft_time_limit=570)
 def run_checks() -> None:
     checking.run_checks(lambda document, progress: check_workflow(document, progress=progress))
+
+
+@shared_task(name="apps.requests.tasks.run_rebasings", time_limit=600, soft_time_limit=570)
+def run_rebasings() -> None:
+    rebasing_work.run_rebasings()

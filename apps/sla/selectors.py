@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -10,8 +11,10 @@ from django.db.models import Q, QuerySet
 
 from apps.calendars.business_time import Calendar
 from apps.calendars.selectors import calendar_of
+from apps.core.errors import InvalidInput
 from apps.outbox.models import Event
-from apps.sla.clock import CONTEXT_EVENTS, ClockEvent
+from apps.sla.clock import CONTEXT_EVENTS, ClockEvent, ClockReading, replay
+from apps.sla.clock.context import REBASED, SUBMITTED
 from apps.sla.enums import ClockStatus
 from apps.sla.models import SlaClock, SlaPolicyVersion
 from apps.sla.targets import SlaPolicy, Target, parse_policy
@@ -53,10 +56,33 @@ def target_of(clock: SlaClock) -> Target:
     return found
 
 
+def targets_told(target_id: str, events: Iterable[ClockEvent]) -> dict[int, Target | None]:
+    """The target as each policy version states it that the events name, by version id; None where it is not there."""
+    named = {
+        (event.data.get("pins") or {}).get("sla") if event.type == SUBMITTED else event.data.get("policy")
+        for event in events
+        if event.type in (SUBMITTED, REBASED)
+    }
+    return {version: policy_of(version).target(target_id) for version in named if version}
+
+
 def events_told(stream_id: int) -> list[ClockEvent]:
     """Everything that was told in a stream, in order, as a clock reads it."""
     stored = Event.objects.filter(stream_id=stream_id).order_by("seq").values_list("type", "at", "data")
     return [ClockEvent(type=kind, at=at, data=data) for kind, at, data in stored]
+
+
+def read_told(target: Target, events: Sequence[ClockEvent], until: datetime) -> ClockReading | None:
+    """The clock of a target as the events tell it, each under the policy version in force then.
+
+    None where no event starts it: by the rules that a retroactive rebase brought there was never such a clock.
+    """
+    try:
+        return replay(target, CALENDARS, events, until, targets=targets_told(target.id, events))
+    except InvalidInput as refused:
+        if "events" not in refused.errors:
+            raise
+        return None
 
 
 def current_policy(key: str) -> SlaPolicyVersion | None:

@@ -15,7 +15,8 @@ from apps.sla.clock import ClockEvent, ClockState, Context, Crossing, Target
 from apps.sla.clock.context import REBASED, SUBMITTED
 from apps.sla.enums import ClockStatus, SlaEvent
 from apps.sla.models import SlaClock
-from apps.sla.selectors import CALENDARS, events_of, events_told, policy_of, target_of, unstopped
+from apps.sla.models.clock import LIVE
+from apps.sla.selectors import CALENDARS, events_of, events_told, policy_of, read_told, target_of, unstopped
 from apps.sla.targets import SlaPolicy
 
 COLUMNS = (
@@ -110,23 +111,15 @@ class Clocks:
 
     def _rebase(self, event: ClockEvent, told: list[NewEvent]) -> None:
         """Measures the live clocks by the versions that the event names: from now on, or (`retroactive`) anew."""
-        policy = self.policy
-        assert policy is not None
         past = [*events_told(self.stream.pk), event] if event.data.get("retroactive") else None
         for row in self._moving():
-            was, target = target_of(row), policy.target(row.target)
-            if target is not None:  # a clock that is dropped stays with the version that measured it
+            state, crossings, dropped = measured_anew(row, self.context, event, past)
+            told += crossings_of(row, crossings)
+            if dropped and row.status in LIVE:
+                told.append(event_of(SlaEvent.VOIDED, row, event.at))
+            if not dropped:
                 row.policy_id = self.context.policy or row.policy_id
-            if target is None:
-                store(row, clock.dropped(state_of(row), was, CALENDARS, event.at))
-            elif past is None:
-                state, crossings = clock.advance(state_of(row), target, self.context, CALENDARS, event, was=was)
-                told += crossings_of(row, crossings)
-                store(row, state)
-            else:
-                reading = clock.replay(target, CALENDARS, past, event.at)
-                told += _newly_crossed(row, reading.state, event.at)
-                store(row, reading.state, anew=True)
+            store(row, state, anew=past is not None and not dropped)
             self._mark([row])
 
     def _is_over(self, target: Target, row: SlaClock | None, event: ClockEvent) -> bool:
@@ -144,6 +137,25 @@ class Clocks:
             told.append(event_of(kind, row, event.at))
         store(row, state)
         return state != before
+
+
+def measured_anew(
+    row: SlaClock, context: Context, event: ClockEvent, past: Sequence[ClockEvent] | None
+) -> tuple[ClockState, tuple[Crossing, ...], bool]:
+    """A live clock after the rebase that `event` tells of: its state, what it has newly behind it, and whether it is
+    dropped, because the policy does not measure it any more (its row keeps the version it ran under).
+
+    `context` is that after the event; `past` are all events up to it where the rebase is retroactive, else None.
+    """
+    assert context.policy is not None
+    was, target = target_of(row), policy_of(context.policy).target(row.target)
+    if target is not None and past is None:
+        return *clock.advance(state_of(row), target, context, CALENDARS, event, was=was), False
+    reading = read_told(target, past, event.at) if target is not None and past is not None else None
+    if reading is not None:
+        return reading.state, tuple(_newly_crossed(row, reading.state, event.at, target or was)), False
+    state, crossings = clock.check(state_of(row), was, CALENDARS, event.at)
+    return clock.dropped(state, was, CALENDARS, event.at), crossings, True
 
 
 def fall_due_together(stream_ids: Sequence[int], now: datetime) -> dict[int, list[NewEvent]]:
@@ -203,12 +215,13 @@ def started(stream: Stream, target: Target, context: Context, at: datetime) -> S
     return row
 
 
-def _newly_crossed(row: SlaClock, state: ClockState, at: datetime) -> list[NewEvent]:
-    """What a clock that is measured anew has behind it now and had not before."""
+def _newly_crossed(row: SlaClock, state: ClockState, at: datetime, target: Target) -> list[Crossing]:
+    """What a clock that is measured anew has behind it now and had not before, escalations included."""
     found = [Crossing(kind="warned", at=at, percent=percent) for percent in state.warned if percent not in row.warned]
     if state.breached_at is not None and row.status != ClockStatus.BREACHED:
         found.append(Crossing(kind="breached", at=state.breached_at))
-    return crossings_of(row, found)
+    new = [one for one in target.escalations if one.id in state.escalated and one.id not in row.escalated]
+    return found + [Crossing(kind="escalated", at=at, escalation=one) for one in new]
 
 
 def crossings_of(row: SlaClock, crossings: Sequence[Crossing]) -> list[NewEvent]:

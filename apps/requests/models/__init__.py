@@ -3,6 +3,7 @@ from apps.requests.models.comment import Comment
 from apps.requests.models.form import FormVersion
 from apps.requests.models.imported import ImportedCase
 from apps.requests.models.participant import RequestParticipant
+from apps.requests.models.rebasing import Rebasing
 from apps.requests.models.request import Request
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Comment",
     "FormVersion",
     "ImportedCase",
+    "Rebasing",
     "Request",
     "RequestParticipant",
     "SelectionRule",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from apps.calendars.models import CalendarVersion
@@ -12,11 +12,9 @@ from apps.core import clock as time
 from apps.requests.models import Request
 from apps.sla import clock
 from apps.sla.clock import ClockEvent, ClockReading, Interval, Target
-from apps.sla.clock.context import REBASED, SUBMITTED
+from apps.sla.clock.context import REBASED
 from apps.sla.models import SlaClock
-from apps.sla.selectors import CALENDARS, events_told, policy_of, target_of
-
-Targets = Mapping[int, Target | None]
+from apps.sla.selectors import CALENDARS, events_told, target_of, targets_told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +92,6 @@ class _Lives:
 
     def __init__(self, events: Sequence[ClockEvent], until: datetime) -> None:
         self.events, self.until = events, until
-        self.policies = [version for event in events if (version := _policy_named(event))]
         self.rebased = [event.at for event in events if event.type == REBASED and event.data.get("retroactive")]
         self.read: dict[tuple[str, datetime], tuple[ClockReading, ...]] = {}
 
@@ -104,23 +101,29 @@ class _Lives:
         if (row.target, until) not in self.read:
             target = target_of(row)
             self.read[row.target, until] = clock.replay_all(
-                target, CALENDARS, self.events, until, targets=self._targets(target.id)
+                target, CALENDARS, self.events, until, targets=targets_told(target.id, self.events)
             )
         began = [one for one in self.read[row.target, until] if one.state.started_at == row.started_at]
+        if not began:
+            return self._dropped(row)
         return next((one for one in began if one.state.stopped_at == row.stopped_at), began[-1])
+
+    def _dropped(self, row: SlaClock) -> ClockReading:
+        """The clock as it was told until a retroactive rebase by whose rules it never began."""
+        stopped = row.stopped_at
+        before = [
+            event
+            for event in self.events
+            if stopped is None
+            or event.at < stopped
+            or (event.at == stopped and not (event.type == REBASED and event.data.get("retroactive")))
+        ]
+        target, until = target_of(row), stopped or self.until
+        reading = clock.replay(target, CALENDARS, before, until, targets=targets_told(target.id, before))
+        return replace(reading, status=row.status, due_at=row.due_at)
 
     def _until(self, row: SlaClock) -> datetime:
         """What is measured anew from the beginning leaves clocks alone that had stopped before."""
         stopped = row.stopped_at
         is_left_alone = stopped is not None and any(at > stopped for at in self.rebased)
         return stopped if stopped is not None and is_left_alone else self.until
-
-    def _targets(self, target_id: str) -> Targets:
-        return {version: policy_of(version).target(target_id) for version in self.policies}
-
-
-def _policy_named(event: ClockEvent) -> int | None:
-    """The policy version that an event puts in force."""
-    if event.type == SUBMITTED:
-        return (event.data.get("pins") or {}).get("sla")
-    return event.data.get("policy") if event.type == REBASED else None

@@ -50,7 +50,9 @@ class Context:
         return self.rebased(event) if event.type == REBASED else self
 
     def rebased(self, event: ClockEvent) -> Context:
-        """The context on the versions a rebase names: `policy`, and `replaces` from calendar version to version."""
+        """The context on the versions a rebase names: `policy`, `replaces` from calendar version to version, and
+        `calendars` by key, for those that were not pinned yet.
+        """
         replaces = {int(old): new for old, new in (event.data.get("replaces") or {}).items()}
 
         def moved(version: int | None) -> int | None:
@@ -59,7 +61,10 @@ class Context:
         return replace(
             self,
             policy=event.data.get("policy") or self.policy,
-            calendars={key: replaces.get(version, version) for key, version in self.calendars.items()},
+            calendars={
+                **(event.data.get("calendars") or {}),
+                **{key: replaces.get(version, version) for key, version in self.calendars.items()},
+            },
             requester=moved(self.requester),
             team_calendar=moved(self.team_calendar),
             owner=moved(self.owner),
