@@ -29,6 +29,7 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Calendars", "calendars.businesscalendar", "calendar_month"),
         ("Calendar versions", "calendars.calendarversion", "event_available"),
         ("SLA policies", "sla.slapolicyversion", "timer"),
+        ("Requests carried over", "requests.rebasing", "published_with_changes"),
     ),
     "Running": (
         ("Requests", "requests.request", "inbox"),

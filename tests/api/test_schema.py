@@ -23,6 +23,7 @@ from tests.factories import (
     line_document,
     make_item,
     make_person,
+    make_sla,
     make_workflow,
 )
 
@@ -40,6 +41,7 @@ def test_every_operation_answers_as_the_document_says(world: World) -> None:
     _workflows()
     _reports(world)
     _targets()
+    _rebasing(world)
     assert operations() - Client.answered == set()
 
 
@@ -226,3 +228,12 @@ def test_the_browsable_document_needs_no_inline_script(db: None) -> None:
     assert b"<script>" not in page.content
     assert script["Content-Type"] == "application/javascript"
     assert "script-src 'self'" in page["Content-Security-Policy"]
+
+
+def _rebasing(world: World) -> None:
+    """The story ends in a state of its own: what was told before is not looked at."""
+    api = Client().of(make_person("carrier", roles=["administrator"]))
+    make_sla("laptop", resolution_s=60)
+    look = api.api("post", "/sla/rebase/preview/", {"policy": "laptop"}).json()
+    assert api.api("post", "/sla/rebase/", {"id": look["id"]}).status_code == 202
+    assert api.api("get", f"/sla/rebase/{look['id']}/").status_code == 200

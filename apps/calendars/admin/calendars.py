@@ -63,7 +63,7 @@ class BusinessCalendarAdmin(KeptAdmin, SaveThenActAdmin):
     ordering = ("name",)
     readonly_fields = ("preview", "frozen")
     actions_submit_line = ("freeze",)
-    actions_detail = ("look", "import_holidays")
+    actions_detail: Sequence[str] = ("look", "import_holidays")
     add_fieldsets = ((None, {"fields": ("key", "name", "time_zone", "country")}), HOURS)
     fieldsets = (
         (None, {"fields": ("key", "name", "time_zone", "country", "frozen")}),

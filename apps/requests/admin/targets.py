@@ -13,13 +13,14 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from apps.accounts.admin import acting
 from apps.core.admin import KeyedVersionAdmin, VersionForm
 from apps.core.admin_parts import as_text, problem_lines, read_document, table
 from apps.core.errors import DomainError, InvalidInput
 from apps.core.models import digest
+from apps.requests.admin.rebasing import carry_over_url
 from apps.requests.enums import Priority
 from apps.requests.services.target_references import WHOLE, warnings_of
 from apps.requests.services.targets import ANY, check_targets, publish_targets, require_key
@@ -75,6 +76,13 @@ class SlaPolicyVersionAdmin(KeyedVersionAdmin):
     fieldsets = (
         (None, {"fields": ("key", "n", "is_newest", "created_at", "made_by", "told", "document_text", "hash")}),
     )
+
+    actions_detail: Sequence[str] = ("new_version", "carry_over")
+
+    @action(description="Carry open requests over", url_path="carry-over", permissions=["view"])
+    def carry_over(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        version = self.get_object(request, object_id)
+        return HttpResponseRedirect(carry_over_url("policy", version.key if version else ""))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
         return (*super().get_readonly_fields(request, obj), "told") if obj else ()
@@ -147,9 +155,8 @@ class _Page:
             messages.info(self.request, f"{version} says the same already: nothing was published.")
         else:
             self.admin.log_addition(self.request, version, [{"added": {}}])
-            messages.success(
-                self.request, f"{version} is published: requests submitted from now on are measured by it."
-            )
+            said = f"{version} is published: requests submitted from now on are measured by it."
+            messages.success(self.request, with_way(said, "policy", version.key) if before else said)
         return HttpResponseRedirect(reverse("admin:sla_slapolicyversion_change", args=[version.pk]))
 
     @property

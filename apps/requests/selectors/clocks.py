@@ -120,7 +120,8 @@ class _Lives:
         ]
         target, until = target_of(row), stopped or self.until
         reading = clock.replay(target, CALENDARS, before, until, targets=targets_told(target.id, before))
-        return replace(reading, status=row.status, due_at=row.due_at)
+        state = clock.dropped(reading.state, target, CALENDARS, until)
+        return replace(reading, status=state.status, due_at=state.due_at, state=state)
 
     def _until(self, row: SlaClock) -> datetime:
         """What is measured anew from the beginning leaves clocks alone that had stopped before."""

@@ -98,7 +98,7 @@ def require_may_rebase(actor: User) -> None:
 def rebasing_for(actor: User, pk: int) -> Rebasing:
     """One look or change. Raises NotPermitted, NotVisible."""
     require_may_rebase(actor)
-    found = Rebasing.objects.filter(pk=pk).select_related("policy", "asked_by").first() if pk <= LARGEST else None
+    found = Rebasing.objects.filter(pk=pk).select_related("policy", "asked_by").first() if 0 < pk <= LARGEST else None
     if found is None:
         raise NotVisible
     return found
@@ -268,7 +268,7 @@ def _change_one(row: Rebasing, rebase: Rebase, pk: int) -> bool:
     try:
         with transaction.atomic():
             changed = apply_to(pk, rebase, actor=row.asked_by)
-            if not _note(row, cursor=pk, seen=F("seen") + 1, changed=F("changed") + changed):
+            if not _note(row, cursor=pk, seen=F("seen") + 1, changed=F("changed") + int(changed)):
                 raise _Lost
     except _Lost:
         return False
