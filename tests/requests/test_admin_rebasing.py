@@ -57,7 +57,7 @@ def test_a_holiday_frozen_in_the_admin_leads_to_the_page_of_the_calendar(world):
     calendar.holidays.create(date="2030-01-07", name="Moving")
     version = freeze_calendar(calendar)
     client, _ = admin_client()
-    path = f"/admin/calendars/calendarversion/{version.pk}/carry-over"
+    path = f"/admin/calendars/calendarversion/{version.pk}/carry-over/"
     assert client.get(path)["Location"] == f"{ASK}?calendar=office"
     assert "1 open request still runs" in text_of(client, f"{ASK}?calendar=office")
 

@@ -360,7 +360,7 @@ def test_a_deadline_that_a_hold_has_put_off_is_put_off_by_the_new_calendar_too(w
     make_calendar()
     level: dict = {"deadline": {"business_seconds": 36_000, "calendar": "office", "then": "expire", "remind_at": [50]}}
     item = make_approval_item(
-        {"id": "one", "name": "One", "approvers": [{"person": "worker"}], "rule": {"any": True}, **level}
+        {"id": "one", "name": "One", "approvers": [{"person": "worker"}], "rule": {"kind": "any"}, **level}
     )
     request = make_request(item, world.requester)
     hold_request(request, reason="wait", actor=world.administrator)

@@ -20,7 +20,7 @@ from apps.core.admin import KeyedVersionAdmin, VersionForm
 from apps.core.admin_parts import as_text, problem_lines, read_document, table
 from apps.core.errors import DomainError, InvalidInput
 from apps.core.models import digest
-from apps.requests.admin.rebasing import carry_over_url
+from apps.requests.admin.rebasing import carry_over_url, with_way
 from apps.requests.enums import Priority
 from apps.requests.services.target_references import WHOLE, warnings_of
 from apps.requests.services.targets import ANY, check_targets, publish_targets, require_key

@@ -20,6 +20,7 @@ from apps.accounts.models import User
 from apps.calendars.models import CalendarVersion
 from apps.core import clock
 from apps.core.errors import Conflict, InvalidInput, NotPermitted, NotVisible, TransitionNotAllowed
+from apps.core.text import text_problem
 from apps.outbox.incidents import open_incident
 from apps.outbox.publish import lock_streams, publish
 from apps.requests.enums import RebasingStatus
@@ -75,7 +76,8 @@ def _some_policy_says_so(calendar: str) -> bool:
 
 
 def _version(model: type[Any], field: str, key: Any, n: Any) -> Any:
-    if not isinstance(key, str) or (newest := model.objects.current(key)) is None:
+    unfit = not isinstance(key, str) or text_problem(key, max_length=80)
+    if unfit or (newest := model.objects.current(key)) is None:
         raise InvalidInput({field: ["There is no such key, or no version of it."]})
     if n is None or n == newest.n:
         return newest
