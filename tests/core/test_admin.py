@@ -23,7 +23,7 @@ from apps.core.models import KeyedVersion
 from apps.notifications.models import Notification
 from apps.outbox.models import Event, Incident, Stream
 from apps.outbox.relay import place_events
-from apps.requests.models import ImportedCase, Request
+from apps.requests.models import ImportedCase, Rebasing, Request
 from apps.requests.services.decisions import record_decision
 from apps.requests.services.work import claim_task
 from apps.workflows.models import ActionCall, KeyClaim, Task, Timer, WorkflowRun
@@ -47,7 +47,7 @@ SITE = admin.site._registry
 READ_ONLY = [model for model, page in SITE.items() if isinstance(page, ReadOnlyAdmin)]
 RUNTIME = {
     "Stream", "Event", "Note", "Delivery", "Incident", "WorkflowRun", "StepVisit", "Task", "Timer", "Approval",
-    "SlaClock", "Request", "RequestParticipant", "ImportedCase", "Notification",
+    "SlaClock", "Request", "RequestParticipant", "ImportedCase", "Rebasing", "Notification",
     "KeyClaim", "ActionCall", "Delegation",
 }  # fmt: skip
 
@@ -105,6 +105,9 @@ def _rest(run: WorkflowRun, told: int) -> None:
     Incident.objects.create(stream=stream, kind="sweep", key="sla", detail="The sweep failed", opened_at=now)
     Notification.objects.create(user_id=told, event=event, kind="completed", at=now)
     ImportedCase.objects.create(request=stream.request, source="old", case=str(run.pk), status="submitted")
+    Rebasing.objects.create(
+        target=f"policy:{run.pk}", asked_by=stream.request.requester, asked_at=stream.request.created_at
+    )
 
 
 def test_every_page_opens_for_a_superuser(client: Client) -> None:

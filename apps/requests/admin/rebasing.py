@@ -64,6 +64,8 @@ class RebasingAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         """The look with its result, or the change with its progress."""
         _only_administrators(request)
+        if request.method == "POST":
+            raise PermissionDenied
         row = _found(request, object_id)
         context = {
             "title": f"Carry requests over: {row.target.replace(':', ' ')}",
