@@ -14,6 +14,7 @@ from apps.portal.forms import Entry, entries_as_sent, task_entries
 from apps.portal.lines import ApprovalLine, ClockLine, approval_line, clock_line
 from apps.portal.now import NowLine, Waiting, instance_label
 from apps.portal.phrases import STATUS_HINTS, day, listed
+from apps.portal.priority_form import PriorityForm, priority_form
 from apps.portal.repairs import IncidentBox, InstancesBox, incident_boxes, instances_boxes
 from apps.portal.rounds import DecisionBox, decision_boxes, round_boxes
 from apps.requests import policies
@@ -116,6 +117,7 @@ class RequestPage:
     incidents: list[IncidentBox]
     instances: list[InstancesBox]
     history: list[HistoryLine]
+    priority_form: PriorityForm
     may: Mapping[str, bool]
 
 
@@ -149,6 +151,7 @@ def page_of(request: Request, *, reader: User, attempt: Attempt = NOTHING_SENT) 
         incidents=incident_boxes(incidents_of(request), runs, approvals) if works else [],
         instances=instances_boxes(runs) if policies.may(reader, Act.SIGNAL, request) else [],
         history=history,
+        priority_form=priority_form(request, attempt.values if attempt.form == "priority" else {}),
         may=_allowed(request, reader, moment),
     )
 
@@ -164,6 +167,7 @@ def _allowed(request: Request, reader: User, moment: datetime) -> dict[str, bool
         Act.CANCEL: draft or request.is_open,
         Act.HOLD: request.is_open and not held,
         Act.RESUME: held,
+        Act.PRIORITISE: request.is_open,
         Act.REOPEN: ended and reopenable and request.run is not None,
         Act.REPAIR: True,
         Act.COMMENT: status != RequestStatus.ARCHIVED,

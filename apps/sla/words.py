@@ -86,7 +86,12 @@ def escalation_words(escalation: Escalation) -> str:
     if escalation.at is None:
         after = escalation.after_breach or 0
         when = f"{length_words(after)} after the breach" if after else "at the breach"
-    return f"{when}: {_DOES[escalation.do](escalation)}"
+    return f"{when}: {done_words(escalation)}"
+
+
+def done_words(escalation: Escalation) -> str:
+    """ "tell the lead of the team that has it", "raise the priority by one step"."""
+    return _DOES[escalation.do](escalation)
 
 
 def rule_words(rule: Mapping[str, Any]) -> str:

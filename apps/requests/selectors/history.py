@@ -18,6 +18,7 @@ from apps.requests.models import Request
 from apps.requests.policies import Act
 from apps.requests.selectors.sentences import SENTENCES, Words
 from apps.requests.selectors.visibility import INTERNAL
+from apps.sla.selectors import policy_of
 from apps.workflows.enums import WorkflowEvent
 from apps.workflows.selectors import definition_of
 
@@ -60,6 +61,7 @@ def history_of(request: Request, *, reader: User) -> History:
         children=children,
         approvals=_approvals_below(request) if children else {},
         skipped=_skipped(events),
+        sla=policy_of(request.pins["sla"]) if request.pins.get("sla") else None,
     )
     return [_line(event, words, notes) for event in events if event.type in SENTENCES]
 

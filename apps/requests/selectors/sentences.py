@@ -11,8 +11,9 @@ from apps.approvals.models import ApprovalLevel
 from apps.outbox.enums import IncidentEvent
 from apps.outbox.incidents import STEP_OVER
 from apps.requests.enums import Priority, RequestEvent
+from apps.requests.selectors.clock_sentences import OF_CLOCKS, priority_changed
 from apps.requests.selectors.guard_words import why_not
-from apps.sla.enums import SlaEvent
+from apps.sla.targets import SlaPolicy
 from apps.workflows.enums import WorkflowEvent
 
 Data = Mapping[str, Any]
@@ -30,6 +31,7 @@ class Words:
     children: Mapping[int, Mapping[str, str]]
     approvals: Mapping[int, int]
     skipped: Mapping[int, ApprovalLevel]
+    sla: SlaPolicy | None = None
 
     def actor(self, actor: str) -> str:
         """A person's name, or the product's own for what it did by itself."""
@@ -122,10 +124,6 @@ def _call_closed(data: Data, words: Words) -> str:
     return f"closed the call for an operator{over}"
 
 
-def _metric(data: Data) -> str:
-    return f"the {data.get('metric', data.get('target', 'target'))} target"
-
-
 SENTENCES: Mapping[str, Callable[[Data, Words], str]] = {
     RequestEvent.DRAFTED: lambda data, words: "wrote the request",
     RequestEvent.EDITED: lambda data, words: "changed the draft",
@@ -134,9 +132,7 @@ SENTENCES: Mapping[str, Callable[[Data, Words], str]] = {
     RequestEvent.SUBMITTED: lambda data, words: (
         f"submitted the request, priority {Priority(data['priority']).label.lower()}"
     ),
-    RequestEvent.PRIORITY_CHANGED: lambda data, words: (
-        f"changed the priority from {Priority(data['was']).label.lower()} to {Priority(data['priority']).label.lower()}"
-    ),
+    RequestEvent.PRIORITY_CHANGED: priority_changed,
     RequestEvent.HELD: lambda data, words: "put the request on hold",
     RequestEvent.RESUMED: lambda data, words: "took the request up again",
     RequestEvent.COMPLETED: lambda data, words: "completed the request",
@@ -186,14 +182,7 @@ SENTENCES: Mapping[str, Callable[[Data, Words], str]] = {
     ),
     ApprovalEvent.DECIDED: _decided,
     ApprovalEvent.ENDED: _approval_ended,
-    SlaEvent.STARTED: lambda data, words: f"started the clock of {_metric(data)}",
-    SlaEvent.PAUSED: lambda data, words: f"stopped the clock of {_metric(data)} for a while",
-    SlaEvent.RESUMED: lambda data, words: f"let the clock of {_metric(data)} go on",
-    SlaEvent.WARNED: lambda data, words: f"warned: {data.get('percent')} % of {_metric(data)} is used up",
-    SlaEvent.BREACHED: lambda data, words: f"noted that {_metric(data)} was missed",
-    SlaEvent.ESCALATED: lambda data, words: f"escalated {_metric(data)}: {data['do'].replace('_', ' ')}",
-    SlaEvent.REBASED: lambda data, words: "measured the clocks anew, by other rules",
-    SlaEvent.MET: lambda data, words: f"noted that {_metric(data)} was met",
+    **OF_CLOCKS,
     IncidentEvent.OPENED: _called,
     IncidentEvent.RESOLVED: _call_closed,
 }

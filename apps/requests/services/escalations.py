@@ -9,7 +9,7 @@ from typing import Any
 
 from apps.core.errors import InvalidInput
 from apps.outbox.incidents import open_incident
-from apps.outbox.models import Delivery
+from apps.outbox.models import Delivery, Note
 from apps.requests.enums import Level, RequestEvent, priority_of
 from apps.requests.facts import pinned_facts
 from apps.requests.models import Request
@@ -81,18 +81,27 @@ def _raise_priority(write: Write, due: Due) -> None:
     """One step up: the urgency first, then the impact; a critical request stays as it is."""
     request = write.request
     if request.urgency in HIGHER:
-        change_priority(write, impact=request.impact, urgency=HIGHER[request.urgency], by_itself=True)
+        change_priority(write, impact=request.impact, urgency=HIGHER[request.urgency], due=due)
     elif request.impact in HIGHER:
-        change_priority(write, impact=HIGHER[request.impact], urgency=request.urgency, by_itself=True)
+        change_priority(write, impact=HIGHER[request.impact], urgency=request.urgency, due=due)
 
 
-def change_priority(write: Write, *, impact: str, urgency: str, by_itself: bool = False, note: Any = None) -> None:
-    """Sets impact and urgency; the clocks are measured by the priority that gives, from what they have counted."""
+def change_priority(
+    write: Write, *, impact: str, urgency: str, due: Due | None = None, note: Note | None = None
+) -> None:
+    """Sets impact and urgency; the clocks are measured by the priority that gives, from what they have counted.
+
+    `due` is the escalation that does it by itself, without anybody's hand; the history names it.
+    """
     request, was = write.request, write.request.priority
     request.impact, request.urgency, request.priority = impact, urgency, priority_of(impact, urgency)
-    tell = write.tell_by_itself if by_itself else write.tell
     data = {"priority": str(request.priority), "was": str(was), "impact": str(impact), "urgency": str(urgency)}
-    tell(RequestEvent.PRIORITY_CHANGED, note=note, **data)
+    if due is None:
+        write.tell(RequestEvent.PRIORITY_CHANGED, note=note, **data)
+    else:
+        row, escalation = due.clock, due.escalation.id
+        data |= {"target": row.target, "metric": row.metric, "escalation": escalation}
+        write.tell_by_itself(RequestEvent.PRIORITY_CHANGED, note=note, **data)
 
 
 def _run_action(write: Write, due: Due) -> None:

@@ -116,6 +116,7 @@ function replace(name, present, part) {
   const focused = present.contains(document.activeElement) ? document.activeElement.id : "";
   held.delete(name);
   present.replaceWith(document.adoptNode(part));
+  window.htmx?.process(part); // what it fetches while somebody chooses or types goes on
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
 }
 
@@ -144,6 +145,7 @@ function standStill(one) {
 // What the page filled in by itself is no writing; what it gave back after a refusal (data-kept) is.
 function isInUse(part) {
   const writing = [...part.querySelectorAll("textarea, input:not([type=hidden]), select")].some((one) => {
+    if (one.matches("select") && one.closest("[data-kept]")) return true;
     if (one.matches("select")) return [...one.options].some((option) => option.selected !== isPreset(one, option));
     if (one.type === "checkbox") return one.checked !== one.defaultChecked;
     return one.value !== one.defaultValue || (one.closest("[data-kept]") && one.value.trim() !== "");
