@@ -10,6 +10,7 @@ from typing import Any
 
 from apps.core.crypto import KeyRing, audit_ring
 from apps.core.locks import lock_rows, require_transaction
+from apps.core.rows import insert_rows, update_rows
 from apps.outbox.chain import event_hash
 from apps.outbox.models import Event, Note, Stream
 from apps.outbox.subscribers import require_known_types
@@ -75,18 +76,11 @@ def publish(batches: Mapping[Stream, Sequence[NewEvent]]) -> list[Event]:
     rows = [row for stream, events in batches.items() for row in _chained(stream, events, ring)]
     if not rows:
         return []
-    Event.objects.bulk_create(rows)
-    _save_heads([stream for stream, events in batches.items() if events])
+    insert_rows(rows)
+    update_rows([stream for stream, events in batches.items() if events], HEAD)
     if any(row.seq > row.stream.quiet_until for row in rows):
         wake_after_commit()
     return rows
-
-
-def _save_heads(streams: list[Stream]) -> None:
-    if len(streams) == 1:
-        streams[0].save(update_fields=HEAD)
-    else:
-        Stream.objects.bulk_create(streams, update_conflicts=True, unique_fields=["pk"], update_fields=HEAD)
 
 
 def _chained(stream: Stream, events: Sequence[NewEvent], ring: KeyRing) -> list[Event]:

@@ -1,7 +1,7 @@
 """Every sweep: find ids without a lock, lock the streams that nobody holds, look again whether due, act.
 
-A batch that fails is rolled back and repeated one stream at a time; a stream that fails alone gets an incident and is
-put off. Any number of sweepers may run side by side, and be killed at any moment.
+A batch that fails is rolled back and repeated one stream at a time (SLA clocks: in halves); a stream that fails alone
+gets an incident and is put off. Any number of sweepers may run side by side, and be killed at any moment.
 """
 
 from __future__ import annotations
@@ -70,8 +70,11 @@ class Sweep:
         except SoftTimeLimitExceeded:
             raise
         except Exception as error:
-            log.warning("sweep_batch_failed", sweep=self.name, streams=len(ids), error=type(error).__name__)
+            self._say_failed(len(ids), error)
             return {pk for pk in ids if self._alone(pk, now)}
+
+    def _say_failed(self, streams: int, error: Exception) -> None:
+        log.warning("sweep_batch_failed", sweep=self.name, streams=streams, error=type(error).__name__)
 
     @transaction.atomic
     def _together(self, ids: list[int], now: datetime) -> set[int]:
@@ -103,34 +106,58 @@ class Sweep:
 @dataclass(frozen=True, kw_only=True)
 class ClockSweep(Sweep):
     """Warnings, breaches and escalations of SLA clocks: a batch at a time with the same few statements, however many
-    there are; one that fails goes the ordinary way, stream by stream.
+    there are. One that fails is halved until the streams that fail are found: only they go the ordinary way, alone.
     """
 
     def run(self, now: datetime) -> int:
         done = 0
-        try:
-            while (acted_on := self._many(now)) is not None:
-                done += acted_on
-        except SoftTimeLimitExceeded:
-            raise
-        except Exception as error:
-            log.warning("sweep_batch_failed", sweep=self.name, error=type(error).__name__)
-            return done + super().run(now)
+        while (acted_on := self._many(now)) is not None:
+            done += acted_on
         return done
 
-    @transaction.atomic
     def _many(self, now: datetime) -> int | None:
         """Acts on the streams with the oldest due clocks that no other sweeper has; how many were still due, None if
         there are none.
         """
-        streams = {stream.pk: stream for stream in _streams_of_due_clocks(now)}
-        if not streams:
-            return None
-        told = fall_due_together(sorted(streams), now)
-        publish({streams[pk]: events for pk, events in told.items()})
-        head = Stream.objects.filter(pk=OuterRef("pk")).values("last_seq")
-        Request.objects.filter(pk__in=told).update(revision=Subquery(head), updated_at=now)
-        return len(told)
+        with transaction.atomic():
+            streams = _streams_of_due_clocks(now)
+            if not streams:
+                return None
+            try:
+                with transaction.atomic():
+                    return _check_together(streams, now)
+            except SoftTimeLimitExceeded:
+                raise
+            except Exception as error:
+                self._say_failed(len(streams), error)
+        return self._in_halves([stream.pk for stream in streams], now)
+
+    def _in_halves(self, ids: list[int], now: datetime) -> int:
+        """Acts on streams of which some fail, each half in a transaction of its own."""
+        if len(ids) == 1:
+            return int(self._alone(ids[0], now))
+        middle = len(ids) // 2
+        return sum(self._half(half, now) for half in (ids[:middle], ids[middle:]))
+
+    def _half(self, ids: list[int], now: datetime) -> int:
+        try:
+            with transaction.atomic():
+                return _check_together(lock_streams(ids, skip_locked=True), now)
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception as error:
+            self._say_failed(len(ids), error)
+            return self._in_halves(ids, now)
+
+
+def _check_together(locked: list[Stream], now: datetime) -> int:
+    """Warnings, breaches and escalations of locked streams, all in the same statements; how many streams had some."""
+    streams = {stream.pk: stream for stream in locked}
+    told = fall_due_together(sorted(streams), now)
+    publish({streams[pk]: events for pk, events in told.items()})
+    head = Stream.objects.filter(pk=OuterRef("pk")).values("last_seq")
+    Request.objects.filter(pk__in=told).update(revision=Subquery(head), updated_at=now)
+    return len(told)
 
 
 def _streams_of_due_clocks(now: datetime) -> list[Stream]:
@@ -176,7 +203,7 @@ def _check_clocks(pk: int, now: datetime) -> None:
     """Warnings and breaches that fell due, each once, as events of their own instant."""
     write = begin_write(pk, actor=None, at=now)
     write.events += write.clocks.fall_due(now)
-    if write.events:
+    if write.clocks.changed:
         write.finish()
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from apps.core.rows import update_rows
 from apps.outbox.models import Stream
 from apps.outbox.publish import SYSTEM, NewEvent
 from apps.sla import clock
@@ -171,9 +172,8 @@ def fall_due_together(stream_ids: Sequence[int], now: datetime) -> dict[int, lis
 
 
 def save_clocks(rows: Sequence[SlaClock]) -> None:
-    """One upsert, which the ORM puts together in a fifth of the time that `bulk_update` takes for its branches."""
-    if rows:
-        SlaClock.objects.bulk_create(rows, update_conflicts=True, unique_fields=["pk"], update_fields=UPDATED)
+    """One statement for all of them, none for none."""
+    update_rows(rows, UPDATED)
 
 
 def state_of(row: SlaClock) -> ClockState:

@@ -58,10 +58,15 @@ def start(target: Target, context: Context, calendars: Calendars, at: datetime) 
 def check(
     state: ClockState, target: Target, calendars: Calendars, now: datetime
 ) -> tuple[ClockState, tuple[Crossing, ...]]:
-    """Let time pass until `now`: the thresholds reached by then, each once and at its own instant, in order."""
-    if state.next_check_at is None or now < state.next_check_at:
+    """Let time pass until `now`: the thresholds reached by then, each once and at its own instant, in order.
+
+    Also those of a clock whose `next_check_at` was put off.
+    """
+    if state.next_check_at is None:
         return state, ()
     crossings = tuple(crossing for crossing in ahead(state, target, calendars) if crossing.at <= now)
+    if not crossings and now < state.next_check_at:
+        return state, ()
     for crossing in crossings:
         state = crossed(state, crossing)
     return scheduled(state, target, calendars), crossings
