@@ -7,6 +7,7 @@ a lease. Celery and Redis only decide how soon this runs: everything it needs to
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -63,6 +64,15 @@ def run_relay(*, rounds: int = 200) -> Round:
         if step == Round():
             break
     return total
+
+
+def run_relay_for(seconds: float) -> bool:
+    """Places and delivers for so long, always once; whether something may be left."""
+    end = time.monotonic() + seconds
+    while run_relay(rounds=1) != Round():
+        if time.monotonic() >= end:
+            return True
+    return False
 
 
 @transaction.atomic

@@ -22,12 +22,12 @@ def wake_after_commit() -> None:
 
     The asking is done by a thread of its own: a broker that is gone costs seconds to notice, one that hangs thirty.
     """
-    if all(hook[1] is not _ask for hook in connection.run_on_commit):
-        transaction.on_commit(_ask, robust=True)
+    if all(hook[1] is not wake for hook in connection.run_on_commit):
+        transaction.on_commit(wake, robust=True)
 
 
-def _ask() -> None:
-    """Lets the sender send; wake-ups that are wanted while it is busy become one."""
+def wake() -> None:
+    """Lets the sender send now; wake-ups that are wanted while it is busy become one."""
     global _sender
     _wanted.set()
     with _starting:

@@ -9,6 +9,8 @@ import warnings
 from datetime import timedelta
 from pathlib import Path
 
+from kombu import Queue
+
 from serviceflow.admin_menu import SIDEBAR
 from serviceflow.settings.databases import database_from_url
 from serviceflow.settings.environment import flag, number, text, whole, words
@@ -144,6 +146,9 @@ else:
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 
 CELERY_BROKER_URL = REDIS_URL or "memory://localhost/"
+CELERY_TASK_DEFAULT_QUEUE = "celery"
+CELERY_TASK_QUEUES = [Queue("celery"), Queue("sweeps")]  # a worker takes from both in turn; `-Q sweeps` from one only
+CELERY_TASK_ROUTES = {"apps.requests.tasks.run_sweeps": {"queue": "sweeps"}}  # not behind what the relay has to do
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -163,7 +168,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 RELAY_LEASE_SECONDS = number("RELAY_LEASE_SECONDS", 60.0)
 RELAY_EVERY_SECONDS = number("RELAY_EVERY_SECONDS", 2.0)
-SWEEP_EVERY_SECONDS = number("SWEEP_EVERY_SECONDS", 5.0)
+SWEEP_EVERY_SECONDS = number("SWEEP_EVERY_SECONDS", 2.0)
 
 EMAIL_BACKEND = text("EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")
 EMAIL_HOST = text("EMAIL_HOST", "localhost")

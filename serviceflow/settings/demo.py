@@ -27,6 +27,5 @@ EMAIL_FILE_PATH = VAR_DIR / "mail"
 WHITENOISE_USE_FINDERS = True
 SILENCED_SYSTEM_CHECKS = ["django_ratelimit.E003", "django_ratelimit.W001"]  # LocMem is shared by one process
 RELAY_EVERY_SECONDS = number("RELAY_EVERY_SECONDS", 1.0)
-SWEEP_EVERY_SECONDS = number("SWEEP_EVERY_SECONDS", 2.0)
 LOGGING = {"level": text("LOG_LEVEL", "ERROR"), "json": False}
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise serves the sources themselves, but looks here too

@@ -22,7 +22,7 @@ import psycopg
 from tests.benchmarks.__main__ import bench_database, server_url
 from tests.benchmarks.product import seed, set_up
 from tests.benchmarks.sweeping_floor import run_floor
-from tests.benchmarks.sweeping_rows import Group, fill
+from tests.benchmarks.sweeping_rows import Group, fill, since_of
 
 SAMPLE = 500
 
@@ -63,7 +63,9 @@ def run(load: Load, *, sweepers: int) -> None:
         with ProcessPoolExecutor(1, spawn) as pool:  # Django keeps to the first database a process has named
             pool.submit(seed, database).result()
             escalate = "sla.escalated" in load.kinds
-            pool.submit(fill, database, still_open=load.still_open, groups=load.groups, escalate=escalate).result()
+            pool.submit(
+                fill, database, still_open=load.still_open, since=since_of(load.groups), escalate=escalate
+            ).result()
         with ProcessPoolExecutor(sweepers, spawn, set_up, (database,)) as pool:
             list(pool.map(_warm, range(sweepers)))
             for group in load.groups:

@@ -23,19 +23,24 @@ class Group:
         return self.last - self.first + 1
 
 
-def fill(database: str, *, still_open: int, groups: Sequence[Group], escalate: bool) -> None:
-    """Copies number 1 to `still_open` of a submitted request: stream (still without events), request and clock.
-
-    A clock of a group is due half an hour before the group's time and to be warned of 24 minutes earlier; the others
-    run for days.
-    """
-    pk, clock_pk = _first(escalate=escalate)
-    since = " ".join(
+def since_of(groups: Sequence[Group]) -> str:
+    """When the clocks of the groups began: they are due half an hour before the group's time."""
+    cases = " ".join(
         f"WHEN n BETWEEN {group.first} AND {group.last} THEN now() + interval '{group.hours} hours - 150 minutes'"
         for group in groups
     )
+    return f"CASE {cases} END"
+
+
+def fill(database: str, *, still_open: int, since: str, allowed: int = ALLOWED, escalate: bool = False) -> None:
+    """Copies number 1 to `still_open` of a submitted request: stream (still without events), request and clock.
+
+    The clock of copy n began at the SQL expression `since` and may count so many seconds; where that is NULL it runs
+    for days.
+    """
+    pk, clock_pk = _first(escalate=escalate)
     with psycopg.connect(database, autocommit=True) as connection:
-        for table, columns, where in _copied(pk, clock_pk, f"CASE {since} END"):
+        for table, columns, where in _copied(pk, clock_pk, since, allowed):
             names = [name for (name,) in connection.execute(COLUMNS, (table,)).fetchall()]
             values = ", ".join(columns.get(name, name) for name in names)
             connection.execute(
@@ -48,7 +53,7 @@ def fill(database: str, *, still_open: int, groups: Sequence[Group], escalate: b
 COLUMNS = "SELECT column_name FROM information_schema.columns WHERE table_schema = 'public' AND table_name = %s"
 
 
-def _copied(pk: int, clock_pk: int, since: str) -> list[tuple[str, dict[str, str], str]]:
+def _copied(pk: int, clock_pk: int, since: str, allowed: int) -> list[tuple[str, dict[str, str], str]]:
     """Table, the columns that differ from the first row's, and which row that is."""
     stream = f"{pk} + n"
     unwritten = {"id": stream, "last_seq": "0", "last_hash": r"'\x'::bytea", "last_at": "NULL"}
@@ -58,9 +63,9 @@ def _copied(pk: int, clock_pk: int, since: str) -> list[tuple[str, dict[str, str
         "stream_id": stream,
         "started_at": f"coalesce({since}, now())",
         "running_since": f"coalesce({since}, now())",
-        "allowed": f"CASE WHEN {since} IS NULL THEN 864000 ELSE allowed END",
-        "due_at": f"coalesce({since} + interval '2 hours', now() + interval '10 days')",
-        "next_check_at": f"coalesce({since} + interval '96 minutes', now() + interval '8 days')",
+        "allowed": f"CASE WHEN {since} IS NULL THEN 864000 ELSE {allowed} END",
+        "due_at": f"coalesce({since} + interval '{allowed} seconds', now() + interval '10 days')",
+        "next_check_at": f"coalesce({since} + interval '{allowed * WARN_AT / 100} seconds', now() + interval '8 days')",
     }
     return [
         ("outbox_stream", unwritten, f"id = {pk}"),

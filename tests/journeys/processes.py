@@ -172,10 +172,7 @@ def production_shape(place: Path) -> Iterator[Shape]:
             )
         asgi = ["uvicorn", "--host", "127.0.0.1", "--port", str(ports[2]), "serviceflow.asgi:application"]
         _start(stack, asgi, env, place / "socket.log")
-        worker = ["celery", "-A", "serviceflow", "worker", "--concurrency", "2", "--loglevel", "warning"]
-        _start(stack, worker, env, place / "worker.log")
-        beat = ["celery", "-A", "serviceflow", "beat", "--schedule", str(place / "beat"), "--loglevel", "warning"]
-        _start(stack, beat, env, place / "beat.log")
+        stack.enter_context(background(place, env=env))
         webs = tuple(f"http://127.0.0.1:{port}" for port in ports[:2])
         for url in (*webs, f"http://127.0.0.1:{ports[2]}"):
             wait_until(lambda url=url: answers(f"{url}/healthz"), seconds=60, what=f"{url} answers")
@@ -187,6 +184,19 @@ def production_shape(place: Path) -> Iterator[Shape]:
             env=env,
             place=place,
         )
+
+
+@contextmanager
+def background(place: Path, *, env: Mapping[str, str], workers: int = 1, beats: int = 1) -> Iterator[None]:
+    """Celery workers of two processes each, and beats with a schedule each."""
+    with ExitStack() as stack:
+        for n in range(workers):
+            worker = ["celery", "-A", "serviceflow", "worker", "--concurrency", "2", "--loglevel", "warning"]
+            _start(stack, [*worker, "--hostname", f"worker{n}@%h"], env, place / f"worker{n}.log")
+        for n in range(beats):
+            beat = ["celery", "-A", "serviceflow", "beat", "--schedule", str(place / f"beat{n}")]
+            _start(stack, [*beat, "--pidfile", "", "--loglevel", "warning"], env, place / f"beat{n}.log")
+        yield
 
 
 def _start(stack: ExitStack, command: list[str], env: Mapping[str, str], log: Path) -> None:

@@ -57,6 +57,15 @@ def sent() -> list[int]:
     return [seq for _, _, seq in listeners.OUTSIDE]
 
 
+def test_a_turn_of_the_relay_ends_in_time_and_says_whether_something_may_be_left(stream):
+    for _ in range(3):
+        tell(stream)
+    assert relay.run_relay_for(0) is True
+    assert len(sent()) == 1  # of a stream one delivery a round
+    assert relay.run_relay_for(60) is False
+    assert len(sent()) == 3
+
+
 def test_each_subscriber_of_the_table_gets_a_delivery_and_takes_it_once(stream):
     tell(stream, "both", "quiet", "booked")
     assert run_relay() == Round(placed=3, delivered=3)
