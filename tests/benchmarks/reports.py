@@ -20,7 +20,7 @@ import psycopg
 
 from tests.benchmarks.__main__ import bench_database, server_url
 from tests.benchmarks.product import set_up
-from tests.benchmarks.sweeping import columns_of
+from tests.benchmarks.sweeping_rows import columns_of
 
 ITEMS, TEAMS, DAYS = 10, 5, 730
 FREE = 1_000  # ids from here on are nobody's

@@ -50,6 +50,12 @@ def fill(database: str, *, still_open: int, since: str, allowed: int = ALLOWED, 
         connection.execute("ANALYZE")
 
 
+def columns_of(model: type, changed: dict[str, str | None]) -> tuple[str, str]:
+    """The columns of a table, and what each becomes in a copy of a row."""
+    names = [field.column for field in model._meta.concrete_fields]
+    return ", ".join(names), ", ".join(changed.get(name) or name for name in names)
+
+
 COLUMNS = "SELECT column_name FROM information_schema.columns WHERE table_schema = 'public' AND table_name = %s"
 
 

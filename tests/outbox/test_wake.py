@@ -73,7 +73,7 @@ def test_a_transaction_asks_once_however_much_it_publishes(sent):
     with transaction.atomic():
         for one in (*streams, *streams):
             tell(one, TYPE)
-        assert [hook for _, hook, _ in connection.run_on_commit] == [wake._ask]
+        assert [hook for _, hook, _ in connection.run_on_commit] == [wake.wake]
 
 
 def test_what_was_rolled_back_wakes_nobody(sent):
