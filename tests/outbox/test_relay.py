@@ -59,7 +59,7 @@ def sent() -> list[int]:
 
 def test_a_turn_of_the_relay_ends_in_time_and_says_whether_something_may_be_left(stream):
     for _ in range(3):
-        tell(stream)
+        tell(stream, "mailed")
     assert relay.run_relay_for(0) is True
     assert len(sent()) == 1  # of a stream one delivery a round
     assert relay.run_relay_for(60) is False
