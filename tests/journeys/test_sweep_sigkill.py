@@ -20,14 +20,24 @@ pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True), pyt
 
 
 def wait_at_random(dice: random.Random) -> None:
-    """One time in four up to 300 ms from the start; else until a sweep holds locks, and up to 30 ms more."""
-    if dice.random() < 0.25:
+    """One time in four up to 300 ms from the start, one until a sweep has just let its locks go; else until it holds
+    some, and up to 30 ms more.
+    """
+    way = dice.randrange(4)
+    if way == 0:
         time.sleep(dice.uniform(0.001, 0.3))
         return
+    wait_for_locks(held=True)
+    if way == 1:
+        wait_for_locks(held=False)
+    else:
+        time.sleep(dice.uniform(0, 0.03))
+
+
+def wait_for_locks(*, held: bool) -> None:
     end = time.monotonic() + 1
-    while "sweep" not in in_the_middle_of() and time.monotonic() < end:
+    while ("sweep" in in_the_middle_of()) != held and time.monotonic() < end:
         time.sleep(0.001)
-    time.sleep(dice.uniform(0, 0.03))
 
 
 @pytest.mark.parametrize(("kills", "count", "seconds"), [(3, 12, 2), pytest.param(20, 80, 25, marks=pytest.mark.long)])
