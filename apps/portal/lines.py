@@ -14,7 +14,9 @@ from apps.requests.selectors import HistoryLine
 from apps.requests.selectors.rounds import LevelOfRound
 from apps.sla.enums import ClockStatus
 from apps.sla.models import SlaClock
+from apps.sla.selectors import target_of
 from apps.sla.targets import Target
+from apps.sla.words import length_words
 
 METRICS: Mapping[str, str] = {"response": "First response", "resolution": "Solution"}
 
@@ -22,7 +24,8 @@ METRICS: Mapping[str, str] = {"response": "First response", "resolution": "Solut
 @dataclass(frozen=True, kw_only=True)
 class ClockLine:
     """A clock in words; `used` is the part of its time that has gone by, 0 to 100. `due_at` is None unless it still
-    counts: then there is time left, or it is late."""
+    counts: then there is time left, or it is late. `missed_at` is when one that was stopped too late was due; `rest`
+    how much a clock that stands still has left when it goes on."""
 
     name: str
     state: str
@@ -31,6 +34,8 @@ class ClockLine:
     due_at: datetime | None
     late: bool
     used: int
+    missed_at: datetime | None = None
+    rest: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,14 +83,17 @@ def clock_line(one: SlaClock, moment: datetime) -> ClockLine:
     used = _used(one, moment)
     tones = {ClockStatus.MET: "good", ClockStatus.BREACHED: "bad", ClockStatus.PAUSED: "quiet"}
     tone = tones.get(ClockStatus(one.status), "warn" if used >= 80 else "info")
+    is_paused = one.status == ClockStatus.PAUSED
     return ClockLine(
-        name=clock_name(one),
+        name=clock_name(one, target_of(one)),
         state=ClockStatus(one.status).label,
         tone=tone,
         started_at=one.started_at,
         due_at=due_at,
         late=due_at is not None and due_at <= moment,
         used=used,
+        missed_at=one.due_at if one.status == ClockStatus.BREACHED and not counts else None,
+        rest=length_words(one.allowed - one.elapsed) if is_paused else "",
     )
 
 

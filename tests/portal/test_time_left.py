@@ -15,7 +15,7 @@ from apps.requests.models import Request
 from apps.requests.services.lifecycle import hold_request
 from apps.requests.sweeps import run_sweeps
 from apps.sla.enums import ClockStatus
-from apps.sla.models import SlaClock
+from apps.sla.models import SlaClock, SlaPolicyVersion
 from tests.factories import make_person
 from tests.portal.conftest import World, as_, page_of, text_of
 from tests.portal.test_browser import Opener, Socket, browser_here, open_page  # noqa: F401 - fixtures
@@ -68,6 +68,28 @@ def hold(world: World, request: Request) -> None:
     world.approve(request)
     with transaction.atomic():
         hold_request(request, reason="A part is missing", actor=world.lea)
+
+
+@pytest.mark.sqlite
+def test_a_clock_that_stands_still_says_how_much_is_left_and_one_that_was_missed_when_it_was_due(
+    world: World, monkeypatch
+) -> None:
+    request = world.ask()
+    response = SlaClock.objects.get(target="response")
+    monkeypatch.setattr(clock, "now", lambda: response.due_at + timedelta(hours=2))
+    hold(world, request)
+    page = text_of(as_(world.rita).get(page_of(request)))
+    missed = f"First response not done in time was due {response.due_at:%-d %b %Y, %H:%M}"
+    assert (missed in page, "Solution stands still 7 h 00 min are left when it goes on" in page) == (True, True)
+
+
+@pytest.mark.sqlite
+def test_a_clock_bears_the_name_that_its_policy_gives_it(world: World) -> None:
+    durations = {level: {"seconds": 3600} for level in ("critical", "high", "medium", "low")}
+    pack = {"id": "pack", "name": "Packed and sent", "metric": "resolution", "durations": durations}
+    SlaPolicyVersion.freeze("standard", {"targets": [pack]})
+    page = text_of(as_(world.rita).get(page_of(world.ask())))
+    assert ("Packed and sent 59 min left" in page, "started the clock for “Packed and sent”" in page) == (True, True)
 
 
 # in a browser
