@@ -17,6 +17,7 @@ from apps.portal.views import (
     people,
     priority,
     process,
+    reports,
     requests,
     rounds,
 )
@@ -61,6 +62,8 @@ urlpatterns = [
     path("absence/<row:pk>/end/", absence.end, name="absence_end"),
     path("people/", people.suggest, name="people"),
     path("process/", process.show, name="process"),
+    path("reports/", reports.show, name="reports"),
+    path("reports/<slug:name>.csv", reports.sheet, name="report_sheet"),
     path("requests/", requests.show_all, name="requests"),
     path("requests/<number:number>/", requests.show, name="request"),
     path("requests/<number:number>/clocks/", requests.clocks, name="clocks"),

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
-from django.utils import timezone
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 
 from apps.core.errors import NotVisible
 from apps.portal.pages import page, reader_of
+from apps.portal.periods import Days
 from apps.requests.process import StepFigures, Study, duration
 from apps.requests.selectors.process import (
     MOST_RUNS,
@@ -27,8 +26,6 @@ from apps.requests.selectors.process import (
 from apps.workflows.engine.definition import Definition, Transition
 from apps.workflows.engine.diagram import Mark, Overlay, describe, draw
 
-YEARS = range(1970, 2200)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
@@ -36,14 +33,11 @@ class Asked:
 
     item: ItemWithRuns
     version: VersionWithRuns
-    first: date | None
-    last: date | None
+    days: Days
 
     @property
     def period(self) -> Period:
-        """The days as instants, in the reader's time zone."""
-        after = self.last + timedelta(days=1) if self.last else None
-        return Period(since=_midnight(self.first), until=_midnight(after))
+        return Period(since=self.days.since, until=self.days.until)
 
 
 @page
@@ -70,19 +64,7 @@ def _asked(query: QueryDict, items: list[ItemWithRuns]) -> Asked:
     if item is None:
         raise NotVisible("Nobody has asked for this item yet, so there is nothing to show.")
     chosen = next((one for one in item.versions if str(one.pk) == version), item.versions[0])
-    return Asked(item=item, version=chosen, first=_day(query.get("from", "")), last=_day(query.get("to", "")))
-
-
-def _day(text: str) -> date | None:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return day if day.year in YEARS else None
-
-
-def _midnight(day: date | None) -> datetime | None:
-    return timezone.make_aware(datetime.combine(day, time.min)) if day else None
+    return Asked(item=item, version=chosen, days=Days.asked_by(query))
 
 
 def _diagram(process: Process) -> dict[str, Any]:
