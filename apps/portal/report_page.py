@@ -15,7 +15,7 @@ from apps.portal.charts import Cell, Column, Panel, Row, unit_of
 from apps.portal.lines import METRICS
 from apps.portal.report_filters import Asked
 from apps.requests.enums import Priority
-from apps.requests.process import Spread, duration
+from apps.requests.process import duration
 from apps.requests.reports import (
     Bottlenecks,
     Compliance,
@@ -27,6 +27,7 @@ from apps.requests.reports import (
     ThroughputRow,
 )
 from apps.requests.selectors.reports import bottlenecks, compliance, due_soon, throughput
+from apps.requests.stays import Spread
 
 MOST_PLACES = 12
 MOST_DUE = 20

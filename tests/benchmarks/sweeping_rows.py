@@ -47,6 +47,7 @@ def fill(database: str, *, still_open: int, since: str, allowed: int = ALLOWED, 
                 f"INSERT INTO {table} ({', '.join(names)}) SELECT {values} "
                 f"FROM {table}, generate_series(1, {still_open}) n WHERE {where}"
             )
+        connection.execute("DELETE FROM sla_slaclock WHERE id = %s", (clock_pk,))  # only the copies are counted
         connection.execute("ANALYZE")
 
 
