@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from apps.calendars.models import CalendarVersion
 from apps.portal.lines import clock_name
-from apps.requests.selectors.clocks import Explained, why_of
+from apps.requests.selectors.clocks import Explained, calendars_of, why_of
 from apps.sla.clock import Interval
 from apps.sla.enums import ClockStatus
 
@@ -45,10 +44,8 @@ class Bar:
 
 
 def bars_of(explained: Sequence[Explained]) -> list[Bar]:
-    """The bars of a request's clocks; two statements whatever their number."""
-    versions = {one.calendar for clock in explained for one in clock.reading.intervals if one.calendar is not None}
-    found = CalendarVersion.objects.filter(pk__in=versions).values_list("pk", "key", "n")
-    names = {pk: f"{key}, version {n}" for pk, key, n in found}
+    """The bars of a request's clocks; one statement whatever their number."""
+    names = {pk: f"{version.key}, version {version.n}" for pk, version in calendars_of(explained).items()}
     return [_bar(one, names) for one in explained]
 
 

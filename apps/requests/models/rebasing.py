@@ -40,6 +40,8 @@ class Rebasing(models.Model):
     failed = models.PositiveIntegerField(default=0)
 
     class Meta:
+        verbose_name = "requests carried over"
+        verbose_name_plural = "requests carried over"
         constraints = [
             models.UniqueConstraint(
                 fields=["target"],
