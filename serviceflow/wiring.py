@@ -46,7 +46,7 @@ SUBSCRIBERS = SubscriberTable(
         RequestEvent.SUBMITTED: _TOLD,
         RequestEvent.FIRST_RESPONSE: _PUSHED,
         RequestEvent.PRIORITY_CHANGED: _PUSHED,
-        RequestEvent.OWNER_CHANGED: _NOBODY,
+        RequestEvent.OWNER_CHANGED: _PUSHED,
         RequestEvent.STAGE_ENTERED: _NOBODY,
         RequestEvent.HELD: _TOLD,
         RequestEvent.RESUMED: _PUSHED,

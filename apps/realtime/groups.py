@@ -19,6 +19,7 @@ ON_LISTS = frozenset(
     {
         RequestEvent.FIRST_RESPONSE,
         RequestEvent.PRIORITY_CHANGED,
+        RequestEvent.OWNER_CHANGED,  # told only where a clock may follow whoever holds the request
         RequestEvent.HELD,
         RequestEvent.RESUMED,
         RequestEvent.COMPLETED,
