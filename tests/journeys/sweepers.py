@@ -199,11 +199,15 @@ def wrongs(requests: Sequence[Request]) -> list[str]:
     return found + [wrong for request in requests for wrong in _wrongs_of(request)]
 
 
+def _label(event: Event) -> str:
+    """The type, of a warning with its percentage, of an escalation with its id."""
+    which = event.data.get("percent", event.data.get("escalation", "")) if event.type.startswith("sla.") else ""
+    return f"{event.type} {which}".strip()
+
+
 def _wrongs_of(request: Request) -> Iterator[str]:
     events = list(Event.objects.filter(stream_id=request.pk).order_by("seq"))
-    told = Counter(
-        f"{event.type} {event.data.get('percent', event.data.get('escalation', ''))}".strip() for event in events
-    )
+    told = Counter(_label(event) for event in events)
     if told != Counter(TOLD):
         yield f"{request.number} missed {Counter(TOLD) - told} or told twice {told - Counter(TOLD)}"
     if first_broken(events, ring=audit_ring()) is not None:
