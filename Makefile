@@ -45,7 +45,7 @@ lint: setup-dev
 
 test: lint
 	@echo "· tests on PostgreSQL" && $(BIN)/python -m pytest -n 2 --dist loadfile -m "not long"
-	@echo "· the smaller part on SQLite" && TEST_DATABASE_URL=sqlite:///var/test.sqlite3 $(BIN)/python -m pytest -n 2 --dist loadfile -m "sqlite and not postgres and not long"
+	@echo "· the smaller part on SQLite" && TEST_DATABASE_URL=sqlite:///var/test.sqlite3 $(BIN)/python -m pytest -n 2 --dist loadfile -m "sqlite and not postgres and not browser and not long"
 
 test-all: setup-dev
 	@echo "· the long tests" && $(BIN)/python -m pytest -n 2 --dist loadfile -m long --timeout=1800

@@ -9,7 +9,6 @@ import pytest
 from apps.core.crypto import SealBroken, audit_ring, data_ring, open_sealed, parse_keys, seal
 from apps.core.errors import Misconfigured
 
-pytestmark = pytest.mark.sqlite
 OLD, NEW = b"o" * 32, b"n" * 40
 
 

@@ -21,7 +21,6 @@ from apps.core.errors import Misconfigured
 from apps.core.outgoing import Limits, Refused, TooLarge, TooSlow, Unreachable, allowed_networks, client, send
 from tests.core.http_receiver import answer, raw, receiving, resolving
 
-pytestmark = pytest.mark.sqlite
 ROOT = Path(__file__).resolve().parent.parent.parent
 HOSTED = "hooks.example.test"
 HEAD = b"HTTP/1.1 200 OK\r\n"

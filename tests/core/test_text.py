@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from apps.core.text import is_blank, text_problem
 from tests.conftest import SHARED_DATA
 
-pytestmark = pytest.mark.sqlite
 NAUGHTY = SHARED_DATA / "bad-input" / "blns.json"
 
 

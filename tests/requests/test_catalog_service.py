@@ -22,7 +22,7 @@ from apps.workflows.services.drafting import create_workflow, save_draft
 from apps.workflows.services.publishing import retire_version
 from tests.factories import FORM, line_document, make_person, make_request
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
+pytestmark = pytest.mark.django_db
 
 Json = dict[str, Any]
 TABLES = (

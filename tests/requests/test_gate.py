@@ -23,7 +23,7 @@ from apps.workflows.services.drafting import create_workflow, save_draft
 from tests.engine.documents import arrow, join, split, task
 from tests.factories import approval_document, make_item, make_person, make_team, make_workflow, refusal
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
+pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 

@@ -29,7 +29,7 @@ from apps.workflows.engine.guards import GuardFailed, evaluate
 from tests.engine.documents import arrow, document, task
 from tests.factories import approval_document, make_item, make_person, make_request, make_team, make_workflow
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
+pytestmark = pytest.mark.django_db
 
 WANTED = {"name": "reason", "type": "text", "required": True}
 FIELDS = [

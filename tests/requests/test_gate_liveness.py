@@ -12,7 +12,7 @@ from apps.requests.models import CatalogItem
 from apps.requests.services.gate import check_workflow
 from tests.factories import approval_document, make_item, make_person, make_team, make_workflow
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
+pytestmark = pytest.mark.django_db
 
 NOBODY, TOO_FEW = "nobody_can_answer", "too_few_approvers"
 ANY, ALL = {"kind": "any"}, {"kind": "all"}

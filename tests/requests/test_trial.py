@@ -40,7 +40,7 @@ from tests.factories import (
 )
 from tests.requests.conftest import World
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
+pytestmark = pytest.mark.django_db
 
 FIXTURES = Path(__file__).resolve().parent.parent.parent / "fixtures"
 DOCUMENTS = sorted([*FIXTURES.glob("workflows/*.json"), *FIXTURES.glob("history/*.workflow.json")])

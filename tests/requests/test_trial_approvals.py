@@ -13,7 +13,7 @@ from tests.factories import approval_document, make_calendar, make_person, row_c
 from tests.factories.approvals import delegate
 from tests.requests.conftest import World
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
+pytestmark = pytest.mark.django_db
 
 NOW = "2026-11-23T10:00:00Z"  # a Monday
 HOUR = 3600

@@ -18,7 +18,7 @@ from tests.factories import approval_document, choice_document, line_document
 from tests.requests.conftest import World
 from tests.requests.odd_documents import ODD
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
+pytestmark = pytest.mark.django_db
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROBLEM = frozenset({"code", "severity", "step", "transition", "message", "path"})

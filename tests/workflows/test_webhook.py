@@ -11,7 +11,6 @@ import pytest
 from apps.workflows.services.webhook import Permanent, Receipt, Temporary, _signature, deliver
 from tests.core.http_receiver import Act, Call, answer, raw, receiving
 
-pytestmark = pytest.mark.sqlite
 AT = datetime(2026, 11, 23, 10, 0, 0, 700_000, tzinfo=UTC)
 KEY = b"twenty-four bytes at least"
 SECRET = b"whsec_" + base64.b64encode(KEY)

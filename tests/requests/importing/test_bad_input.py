@@ -15,7 +15,7 @@ from apps.workflows.models import Workflow
 from tests.factories import row_counts
 from tests.requests.importing.logs import ASKED, CHECKED, HEADER, MAPPING, WHOLE, Desk, rows, steady
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
+pytestmark = pytest.mark.django_db
 GOOD = rows("A1", *WHOLE)
 
 
