@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from rest_framework.request import Request
 
@@ -48,7 +48,7 @@ def instant_in(query: Mapping[str, str], name: str) -> datetime:
         found = None
     if found is None or found.tzinfo is None or found.year not in YEARS:
         raise InvalidInput({name: ["This must be a time with its offset, such as 2026-01-31T09:00:00Z."]})
-    return found
+    return found.astimezone(UTC)  # PostgreSQL does not read every offset that Python does
 
 
 def position_in(query: Mapping[str, str], name: str) -> int:

@@ -8,6 +8,7 @@ from datetime import date
 from math import floor
 from typing import Any
 
+from django.utils import timezone
 from django.utils.formats import date_format
 
 from apps.accounts.models import User
@@ -282,7 +283,7 @@ def _waiting(report: Bottlenecks, kind: str) -> Panel:
 
 
 def _place(one: Place, unit: int) -> Row:
-    since = f"since {date_format(one.oldest, 'j M Y')}" if one.oldest else ""
+    since = f"since {date_format(timezone.localtime(one.oldest), 'j M Y')}" if one.oldest else ""
     same = one.item.name == one.workflow.name
     return Row(
         name=one.place.name,

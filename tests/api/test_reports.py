@@ -158,6 +158,8 @@ def test_filters_let_through_what_they_name(history: World, ada: Client) -> None
         "since=2026-11-23T10:00:00Z": 1,
         "since=2026-11-23T10:00:00.000001Z": 0,
         "until=2026-11-23T11:00:00%2B01:00": 1,
+        "until=9998-12-31T23:59:59-23:59": 2,
+        "since=2026-11-23T10:00:00%2B00:00:01.5": 1,
     }
     found = {}
     for query in counted:

@@ -125,7 +125,7 @@ class DueClockSerializer(serializers.Serializer[DueClock]):
     metric = serializers.ChoiceField(choices=METRICS)
     target = NamedSerializer(help_text="The key is policy/target")
     due_at = InstantField()
-    seconds_left = serializers.FloatField(help_text="Below zero for what is overdue")
+    seconds_left = serializers.FloatField(help_text="Not above zero for what is overdue")
     by_calendar = serializers.BooleanField(help_text="Whether those are business seconds")
 
 

@@ -155,7 +155,7 @@ class Bottlenecks:
 
 @dataclass(frozen=True, kw_only=True)
 class DueClock:
-    """A running clock that is due soon, or was due and has not been swept yet: then `seconds_left` is negative.
+    """A running clock that is due soon, or was due and has not been swept yet: then `seconds_left` is not above zero.
 
     `seconds_left` are business seconds where `by_calendar`, else plain ones.
     """
@@ -171,10 +171,6 @@ class DueClock:
     due_at: datetime
     seconds_left: float
     by_calendar: bool
-
-    @property
-    def overdue(self) -> bool:
-        return self.seconds_left < 0
 
 
 @dataclass(frozen=True, kw_only=True)

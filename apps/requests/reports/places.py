@@ -52,8 +52,11 @@ class _Stay:
         return True
 
 
-def count_stages(visits: Iterable[Visit], stage_of: StageOf) -> Mapping[Key, StaysAt]:
-    """The stays at stages, by item, workflow and stage, of visits that come run by run, within each as they opened.
+def count_stages(
+    visits: Iterable[Visit], stage_of: StageOf, *, since: datetime | None = None, until: datetime | None = None
+) -> Mapping[Key, StaysAt]:
+    """The stays at stages that began in a period, by item, workflow and stage, of whole runs one after the other, their
+    visits in the order in which they opened.
 
     A run is at a stage from the opening of a visit to one of its steps to the end of the last that followed without a
     gap; how that one ended is how the stay ended. `stage_of` gives the workflow and the stage of a version's step, None
@@ -61,6 +64,8 @@ def count_stages(visits: Iterable[Visit], stage_of: StageOf) -> Mapping[Key, Sta
     """
     counted = defaultdict[Key, StaysAt](StaysAt)
     for (workflow, stage), stay in _stays(visits, stage_of):
+        if (since and stay.opened_at < since) or (until and stay.opened_at >= until):
+            continue
         stays = counted[stay.item, workflow, stage]
         stays.add(stay.status, stay.opened_at, stay.ended_at)
         stays.version = max(stays.version, stay.version)

@@ -27,7 +27,7 @@ from apps.requests.reports.figures import (
 )
 from apps.requests.stays import Spread
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 SPREAD = ("count", "median", "p90")
 Line = Mapping[str, Any]
 

@@ -14,7 +14,7 @@ import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from apps.accounts.models import User
+from apps.accounts.models import Team, User
 from apps.approvals.models import Approval
 from apps.core.errors import InvalidInput, NotPermitted
 from apps.requests.enums import IMPORT
@@ -30,6 +30,7 @@ from apps.sla.models import SlaClock, SlaPolicyVersion
 from apps.workflows.models import StepVisit, Task
 from tests.factories import (
     approval_document,
+    line_document,
     make_calendar,
     make_item,
     make_person,
@@ -306,8 +307,8 @@ def test_the_earliest_is_first_and_what_stands_still_is_not_due(history: World, 
 def test_what_is_overdue_and_unswept_has_less_than_nothing_left(world: World, auditor: User) -> None:
     asked(world.item, world, 40)
     (first, second) = due_soon(auditor, EVERYTHING, hours=2).rows
-    assert (first.metric, first.seconds_left, first.overdue) == ("response", -8 * 3600, True)
-    assert (second.metric, second.seconds_left, second.overdue) == ("resolution", 3600, False)
+    assert (first.metric, first.seconds_left) == ("response", -8 * 3600)
+    assert (second.metric, second.seconds_left) == ("resolution", 3600)
     assert due_soon(auditor, EVERYTHING, hours=2).overdue == 1
 
 
@@ -346,6 +347,28 @@ def test_a_lead_counts_their_own_teams_only(history: World, auditor: User) -> No
             assert getattr(figures, name, None) == getattr(same, name, None)
     assert throughput(head, EVERYTHING).totals == throughput(auditor, own).totals
     assert throughput(head, Filters(team="it")).rows == ()
+
+
+def test_a_lead_who_came_later_counts_the_team_but_reads_of_no_request_they_cannot_open(history: World) -> None:
+    newcomer = make_person("newcomer")
+    Team.objects.filter(key="hr").update(lead=newcomer)
+    assert compliance(newcomer, EVERYTHING).rows
+    report = due_soon(newcomer, EVERYTHING, hours=168)
+    assert (report.rows, report.total) == ((), 0)
+
+
+def test_a_stay_at_a_stage_belongs_whole_to_the_period_in_which_it_began(world: World, auditor: User) -> None:
+    task = {"kind": "task", "stage": "work", "assign": {"team": "it"}}
+    document = line_document("two", {"id": "one", "name": "One", **task}, {"id": "other", "name": "Other", **task})
+    document["stages"] = [{"id": "work", "name": "Work"}]
+    request = asked(make_item("two", workflow=make_workflow(document)), world, 0)
+    for hours in (1, 5):
+        with at(hours):
+            complete_task(Task.objects.get(stream_id=request.pk, ended_at=None), outcome="done", actor=world.worker)
+    turn = LAST + timedelta(hours=0.5)
+    before, after = (bottlenecks(auditor, period).stages for period in (Filters(until=turn), Filters(since=turn)))
+    assert [(stay.visits, stay.now, stay.total) for stay in before] == [(1, 0, 5 * 3600)]
+    assert after == ()
 
 
 @pytest.mark.parametrize("report", [compliance, throughput, bottlenecks, due_soon])

@@ -1,9 +1,10 @@
 """Where requests wait: the time at each step and stage of an item's workflow, all its versions together.
 
-Visits that were opened in the period of the filters are counted, those of child runs under the child's workflow.
-Waiting is from the opening of a visit to its end, as on the page Process: visits that are open or were taken back count
-as visits, not as waiting. What a stay at a stage is, `count_stages` says. Steps and stages are called what the newest
-version calls them in which they were met. Item, team and priority are those the request has now.
+Visits that were opened, and stays at stages that began, in the period of the filters are counted, those of child runs
+under the child's workflow. Waiting is from the opening of a visit to its end, as on the page Process: visits that are
+open or were taken back count as visits, not as waiting. What a stay at a stage is, `count_stages` says. Steps and
+stages are called what the newest version calls them in which they were met. Item, team and priority are those the
+request has now.
 """
 
 from __future__ import annotations
@@ -63,8 +64,9 @@ def bottlenecks(reader: User, filters: Filters) -> Bottlenecks:
     At most five statements, and one more the first time a process meets a workflow version.
     """
     at = clock.now()
-    asked = requests_for(reader, filters, at=REQUEST) & within(filters, "opened_at")
-    visits = StepVisit.objects.filter(asked, run__stream__request__isnull=False)
+    asked = requests_for(reader, filters, at=REQUEST)
+    whole = StepVisit.objects.filter(asked, run__stream__request__isnull=False)
+    visits = whole.filter(within(filters, "opened_at"))
     counted = list(visits.order_by().values(ITEM, WORKFLOW, "step").annotate(**FIGURES))
     items = items_by_id({row[ITEM] for row in counted})
     names = Workflow.objects.filter(key__in={row[WORKFLOW] for row in counted}).values_list("key", "name")
@@ -74,7 +76,7 @@ def bottlenecks(reader: User, filters: Filters) -> Bottlenecks:
         filters=filters,
         at=at,
         steps=_longest_first(steps),
-        stages=_longest_first(_stages(visits, items, workflows)),
+        stages=_longest_first(_stages(_of_runs(whole, visits, filters), filters, items, workflows)),
         totals=PlaceTotals(
             visits=sum(step.visits for step in steps),
             now=sum(step.now for step in steps),
@@ -98,9 +100,15 @@ def _step(row: dict[str, Any], items: Names, workflows: Names) -> Place:
     )
 
 
-def _stages(visits: QuerySet[StepVisit], items: Names, workflows: Names) -> Iterator[Place]:
-    stage_of = lru_cache(maxsize=None)(_stage_of)
-    for (item, workflow, stage), stays in count_stages(_streamed(visits), stage_of).items():
+def _of_runs(whole: QuerySet[StepVisit], visits: QuerySet[StepVisit], filters: Filters) -> QuerySet[StepVisit]:
+    """All visits of the runs that have one in the period: a stay at a stage may go on beyond it."""
+    bounded = filters.since is not None or filters.until is not None
+    return whole.filter(run_id__in=visits.order_by().values("run_id")) if bounded else whole
+
+
+def _stages(visits: QuerySet[StepVisit], filters: Filters, items: Names, workflows: Names) -> Iterator[Place]:
+    stage_of, period = lru_cache(maxsize=None)(_stage_of), {"since": filters.since, "until": filters.until}
+    for (item, workflow, stage), stays in count_stages(_streamed(visits), stage_of, **period).items():
         names = {one.id: one.name for one in definition_of(stays.version).stages}
         yield Place(
             kind="stage",

@@ -73,7 +73,7 @@ def _starts(found: Found, *, per: str, zone: tzinfo, since: datetime | None, unt
     """The periods from the first in which something happened, or `since` where something was before it, to `until`."""
     known = {start for counts in found.values() for start in counts}
     last = max([(until - INSTANT).astimezone(zone).date(), *known])
-    first = since.astimezone(zone).date() if since and BEFORE in known else min(known, default=last)
+    first = min(since.astimezone(zone).date(), last) if since and BEFORE in known else min(known, default=last)
     starts = list(islice(starts_between(first, last, per), MOST_PERIODS + 1))
     if len(starts) > MOST_PERIODS:
         raise InvalidInput({"since": [f"More than {MOST_PERIODS:,} periods would follow: begin later."]})
