@@ -16,7 +16,6 @@ from apps.sla.clock import ClockEvent, ClockState, Context, Crossing, Target
 from apps.sla.clock.context import REBASED, SUBMITTED
 from apps.sla.enums import ClockStatus, SlaEvent
 from apps.sla.models import SlaClock
-from apps.sla.models.clock import LIVE
 from apps.sla.selectors import CALENDARS, events_of, events_told, policy_of, read_told, target_of, unstopped
 from apps.sla.targets import SlaPolicy
 
@@ -116,7 +115,7 @@ class Clocks:
         for row in self._moving():
             state, crossings, dropped = measured_anew(row, self.context, event, past)
             told += crossings_of(row, crossings)
-            if dropped and row.status in LIVE:
+            if dropped and state.status == ClockStatus.VOID:
                 told.append(event_of(SlaEvent.VOIDED, row, event.at))
             if not dropped:
                 row.policy_id = self.context.policy or row.policy_id

@@ -480,6 +480,15 @@ def test_a_rebase_counts_by_the_new_calendar_from_then_on_or_from_the_beginning(
     assert (whole.elapsed, whole.due_at, whole.state.calendar) == (7 * HOUR, at("02 22:00"), 2)
 
 
+def test_another_retroactive_rebase_does_not_undo_the_first() -> None:
+    begin = event("submitted", "02 14:00")
+    first = rebased("02 20:00", replaces={"1": 2}, retroactive=True)
+    other = rebased("02 20:30", replaces={"7": 8}, retroactive=True)
+    both = replay(RESOLUTION, BOTH, [begin, first, other], at("02 21:00"))
+    assert both.intervals == replay(RESOLUTION, BOTH, [begin, first], at("02 21:00")).intervals
+    assert (both.elapsed, both.due_at, both.state.calendar) == (7 * HOUR, at("02 22:00"), 2)
+
+
 def test_what_was_told_before_a_rebase_is_not_told_again() -> None:
     done = {"fix": {"warned": [50, 75], "escalated": []}}
     event_of = rebased("02 20:00", replaces={}, retroactive=True, done=done)

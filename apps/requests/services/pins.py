@@ -103,8 +103,11 @@ def _calendars_of_policies(
 
 def default_calendar(pins: Mapping[str, Any]) -> str | None:
     """The calendar of a deadline that names none: the first by name that the request is pinned to (its SLA's, as a
-    rule), else the site's; None where there is no calendar at all: then it counts around the clock.
+    rule), else the site's; None where there is no calendar at all: then it counts around the clock. A rebase keeps it.
     """
+    if "default_calendar" in pins:
+        kept: str | None = pins["default_calendar"]
+        return kept
     return min(pins["calendars"], default=None)
 
 

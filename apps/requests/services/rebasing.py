@@ -26,6 +26,7 @@ from apps.core.errors import InvalidInput
 from apps.outbox.models import Event
 from apps.requests.enums import IMPORT, OPEN_STATES
 from apps.requests.models import Request
+from apps.requests.services.pins import default_calendar
 from apps.requests.services.rebasing_timers import MovedTimer, moved_timers
 from apps.requests.services.writing import begin_write, context_of
 from apps.sla import clock
@@ -263,7 +264,9 @@ def apply_to(pk: int, rebase: Rebase, *, actor: User | None) -> bool:
     write.let_clocks_follow()
     context = write.clocks.context
     holder = write.request.pins.get("holder")
+    by_default = default_calendar(write.request.pins)  # a policy that names more calendars changes no deadline
     pins = {**write.request.pins, "sla": context.policy, "calendars": dict(context.calendars)}
+    pins["default_calendar"] = by_default
     if context.requester:
         pins["requester_calendar"] = context.requester
     if holder:

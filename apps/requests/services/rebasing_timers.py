@@ -71,7 +71,7 @@ class _Counting:
 
     def _from_the_start(self) -> datetime:
         """Where the row does not say when it started (an instance that was opened later), back from its due time."""
-        if self._put_off(self.old, self.started) == self.timer.due_at:
+        if self.timer.instance is None or self._put_off(self.old, self.started) == self.timer.due_at:
             return self._put_off(self.new, self.started)
         return add(self.new, add(self.old, self.timer.due_at, -self.seconds), self.seconds)
 

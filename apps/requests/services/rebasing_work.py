@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import F, Q
 
 from apps.accounts.models import User
@@ -274,7 +274,7 @@ def _change_one(row: Rebasing, rebase: Rebase, pk: int) -> bool:
                 raise _Lost
     except _Lost:
         return False
-    except SoftTimeLimitExceeded:
+    except (SoftTimeLimitExceeded, OperationalError):  # of the moment: the row is taken up again
         raise
     except Exception as error:
         where = traceback.format_tb(error.__traceback__)[-1]  # not the message: the database puts whole rows there
@@ -283,14 +283,23 @@ def _change_one(row: Rebasing, rebase: Rebase, pk: int) -> bool:
     return True
 
 
-@transaction.atomic
 def _give_up(row: Rebasing, pk: int, error: Exception) -> bool:
-    """The request stays on its versions, an operator is told, and the next one is taken on."""
+    """The request stays on its versions, an operator is told, and the next one is taken on; False once it is lost."""
+    try:
+        with transaction.atomic():
+            _tell_failed(row, pk, error)
+            if not _note(row, cursor=pk, seen=F("seen") + 1, failed=F("failed") + 1):
+                raise _Lost
+    except _Lost:
+        return False
+    return True
+
+
+def _tell_failed(row: Rebasing, pk: int, error: Exception) -> None:
     (stream,) = lock_streams([pk])
     detail = f"The clocks could not be measured by the new version: {type(error).__name__}"
     publish({stream: open_incident(stream, kind="rebase", key=row.target, detail=detail, at=clock.now())})
     Request.objects.filter(pk=pk).update(revision=stream.last_seq)
-    return _note(row, cursor=pk, seen=F("seen") + 1, failed=F("failed") + 1)
 
 
 _STEPS: Mapping[str, Callable[[Rebasing, Rebase], None]] = {

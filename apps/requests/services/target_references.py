@@ -17,7 +17,6 @@ from apps.requests.models import CatalogItem, SelectionRule
 from apps.requests.services.gate_forms import Forms
 from apps.requests.services.gate_guards import Surroundings
 from apps.requests.services.gate_references import SAID
-from apps.sla.enums import SlaEvent
 from apps.sla.policy_check import NAMED_METRICS
 from apps.workflows.enums import WorkflowEvent
 from apps.workflows.selectors import published_definitions
@@ -26,8 +25,8 @@ Document = Mapping[str, Any]
 Problems = dict[str, list[str]]
 Named = tuple[str, str, str]  # where in the document, what sort of thing, its name
 WHOLE = "policy"  # the place of what is said of all of it
-EVENTS = frozenset(
-    str(kind) for kinds in (RequestEvent, WorkflowEvent, ApprovalEvent, SlaEvent, IncidentEvent) for kind in kinds
+EVENTS = frozenset(  # not those of clocks: no clock follows another one
+    str(kind) for kinds in (RequestEvent, WorkflowEvent, ApprovalEvent, IncidentEvent) for kind in kinds
 )
 UNKNOWN: Mapping[str, str] = {**SAID, "event": "There is no event {0!r}."}
 

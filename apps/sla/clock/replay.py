@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 from itertools import pairwise
 
 from apps.core.errors import InvalidInput
@@ -92,9 +93,9 @@ def _lives(
     """The turns of each clock of the target, and the context in the end."""
     lives: list[list[_Turn]] = []
     context, current = Context(), target
-    for n, (event, before_rebase) in enumerate(_with_rebases(told)):
+    for n, (event, rebases_to_come) in enumerate(_with_rebases(told)):
         context = context.after(event)
-        seen = context.rebased(before_rebase) if before_rebase else context
+        seen = reduce(Context.rebased, rebases_to_come, context)
         was, current = current, _target_at(seen, target, targets) or current
         is_dropped = _target_at(seen, target, targets) is None
         last = lives[-1][-1].state if lives else None
@@ -137,12 +138,11 @@ def _target_at(context: Context, target: Target, targets: Targets | None) -> Tar
     return targets.get(context.policy, target)
 
 
-def _with_rebases(events: Sequence[ClockEvent]) -> Iterator[tuple[ClockEvent, ClockEvent | None]]:
-    """Each event with the last retroactive rebase, as long as that is still to come."""
+def _with_rebases(events: Sequence[ClockEvent]) -> Iterator[tuple[ClockEvent, list[ClockEvent]]]:
+    """Each event with the retroactive rebases that are still to come, in order."""
     retroactive = [n for n, event in enumerate(events) if event.type == REBASED and event.data.get("retroactive")]
-    last = retroactive[-1] if retroactive else -1
     for n, event in enumerate(events):
-        yield event, events[last] if n < last else None
+        yield event, [events[later] for later in retroactive if later > n]
 
 
 def _until(events: Iterable[ClockEvent], until: datetime) -> Iterator[ClockEvent]:
