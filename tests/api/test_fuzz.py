@@ -15,6 +15,9 @@ from schemathesis import Case, GenerationMode
 from apps.accounts.delegations import Terms, create_delegation
 from apps.core import clock
 from apps.outbox.models import Incident
+from apps.requests.models import Rebasing
+from apps.requests.services.rebasing_work import ask_rebase, rebase_to_policy
+from apps.sla.models import SlaPolicyVersion
 from apps.workflows.services.drafting import save_draft
 from tests.api.conftest import API, Client, World
 from tests.api.openapi import document, operations
@@ -33,7 +36,7 @@ EXAMPLES = 20
 TOKENS = "/auth/"
 OPERATED = (  # for administrators
     "/workflows/", "/incidents/", "/skip/", "/move/", "/cancel-visit/", "/reassign/", "/add/", "/override/",
-    "/sla/policies/", "/sla/calendars/",
+    "/sla/policies/", "/sla/calendars/", "/sla/rebase/",
 )  # fmt: skip
 
 
@@ -89,11 +92,19 @@ def _known_parameters(world: World) -> dict[str, Any]:
         "key": "parcel",
         "n": 1,
         "delegation_id": delegation.pk,
+        "rebasing_id": _looked_at().pk,
     }
 
 
 def _of(case: Case, known: dict[str, Any]) -> dict[str, Any]:
     return {name: known[name] for name in case.path_parameters or {}}
+
+
+def _looked_at() -> Rebasing:
+    """A second version of the SLA policy, and a look at what carrying requests over to it would do."""
+    document = SlaPolicyVersion.objects.filter(key="parcel").latest("n").document
+    SlaPolicyVersion.freeze("parcel", {**document, "retroactive": True})
+    return ask_rebase(rebase_to_policy("parcel"), actor=make_person("root", roles=["administrator"]))
 
 
 def _meet_rows(body: Any, approval: int) -> None:
