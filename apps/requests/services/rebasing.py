@@ -31,7 +31,7 @@ from apps.requests.services.rebasing_timers import MovedTimer, moved_timers
 from apps.requests.services.writing import begin_write, context_of
 from apps.sla import clock
 from apps.sla.clock import ClockEvent, ClockState
-from apps.sla.enums import ClockStatus, SlaEvent
+from apps.sla.enums import SlaEvent
 from apps.sla.models import SlaClock, SlaPolicyVersion
 from apps.sla.selectors import CALENDARS, policy_of, target_of, unstopped
 from apps.sla.services import measured_anew, state_of
@@ -256,8 +256,7 @@ def apply_to(pk: int, rebase: Rebase, *, actor: User | None) -> bool:
         return False
     timers = moved_timers([write.request], rebase.replaced, write.at, retroactive=rebase.retroactive)
     _save_timers(timers)
-    live = SlaClock.objects.filter(stream_id=pk, stopped_at__isnull=True, status__in=MOVING)
-    data = rebase.data(done_of(live))
+    data = rebase.data(done_of(unstopped([pk])))
     if timers:
         data["timers"] = [{"timer": one.timer.pk, "due_at": one.due_at.isoformat()} for one in timers]
     write.tell(SlaEvent.REBASED, **data)
@@ -274,9 +273,6 @@ def apply_to(pk: int, rebase: Rebase, *, actor: User | None) -> bool:
     write.request.pins = pins
     write.finish()
     return True
-
-
-MOVING = (ClockStatus.RUNNING, ClockStatus.PAUSED, ClockStatus.BREACHED)
 
 
 def _save_timers(moved: Sequence[MovedTimer]) -> None:
