@@ -3,6 +3,8 @@ PYTHON ?= python3
 PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
+# As they come: by number of tests, the dear files of few tests would all run in the end, on one worker.
+SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 DEMO := SITE_URL=http://127.0.0.1:$(PORT) DJANGO_SETTINGS_MODULE=serviceflow.settings.demo $(BIN)/python manage.py
 
 .PHONY: help demo setup setup-dev lint test test-all patterns full-import bench clean
@@ -44,11 +46,11 @@ lint: setup-dev
 	@echo "· migrations" && DJANGO_SETTINGS_MODULE=serviceflow.settings.demo $(BIN)/python manage.py makemigrations --check --dry-run
 
 test: lint
-	@echo "· tests on PostgreSQL" && $(BIN)/python -m pytest -n 2 --dist loadfile -m "not long"
-	@echo "· the smaller part on SQLite" && TEST_DATABASE_URL=sqlite:///var/test.sqlite3 $(BIN)/python -m pytest -n 2 --dist loadfile -m "sqlite and not postgres and not browser and not long"
+	@echo "· tests on PostgreSQL" && $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not long"
+	@echo "· the smaller part on SQLite" && TEST_DATABASE_URL=sqlite:///var/test.sqlite3 $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "sqlite and not postgres and not browser and not long"
 
 test-all: setup-dev
-	@echo "· the long tests" && $(BIN)/python -m pytest -n 2 --dist loadfile -m long --timeout=1800
+	@echo "· the long tests" && $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m long --timeout=1800
 
 patterns: setup-dev
 	@EVERY_ORDER=1 $(BIN)/python -m pytest -n 2 tests/engine/test_patterns.py tests/requests/test_patterns.py --timeout=1800

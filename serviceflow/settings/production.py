@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.core.exceptions import ImproperlyConfigured
+from whitenoise.compress import Compressor
 
 from serviceflow.settings.base import *  # noqa: F403 - base is the whole truth
 from serviceflow.settings.base import database_from_url, flag
@@ -28,3 +29,5 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "serviceflow.storage.StaticStorage"},
 }
+# Source maps are half of all bytes, and only developers ask for them.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")

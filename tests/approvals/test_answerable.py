@@ -164,7 +164,7 @@ def live_through(
         transaction.set_rollback(True)
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(**STORY)
 def test_no_approval_ever_waits_for_nobody_unseen(**story):
     live_through(**story)

@@ -45,12 +45,17 @@ WRONG = [
 ]
 
 
-def start(**changes: str | None) -> subprocess.CompletedProcess[str]:
+def start(code: str = "import django; django.setup()", **changes: str | None) -> subprocess.CompletedProcess[str]:
     """Starts Django in a process of its own with these variables changed, None for missing ones."""
     env = {"PATH": os.environ["PATH"], **COMPLETE, **changes}
-    command = [sys.executable, "-c", "import django; django.setup()"]
+    command = [sys.executable, "-c", code]
     given = {name: value for name, value in env.items() if value is not None}
     return subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, timeout=60)
+
+
+def read_settings(**changes: str | None) -> subprocess.CompletedProcess[str]:
+    """Only what every start does first."""
+    return start("from django.conf import settings; settings.DEBUG", **changes)
 
 
 def last_line(done: subprocess.CompletedProcess[str]) -> str:
@@ -63,7 +68,7 @@ def test_the_complete_set_starts():
 
 @pytest.mark.parametrize("name", REQUIRED)
 def test_a_required_variable_that_is_missing_is_named(name):
-    done = start(**{name: None})
+    done = read_settings(**{name: None})
     assert done.returncode == 1
     assert last_line(done).startswith(f"django.core.exceptions.ImproperlyConfigured: {name} is not set. It holds ")
 
@@ -71,7 +76,7 @@ def test_a_required_variable_that_is_missing_is_named(name):
 @pytest.mark.parametrize("value", ["", "  "], ids=["empty", "blank"])
 @pytest.mark.parametrize("name", REQUIRED)
 def test_a_required_variable_that_is_empty_is_named(name, value):
-    done = start(**{name: value})
+    done = read_settings(**{name: value})
     assert done.returncode == 1
     assert last_line(done).startswith(f"django.core.exceptions.ImproperlyConfigured: {name} ")
 

@@ -10,13 +10,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 import psycopg
@@ -24,6 +25,7 @@ from django.db import connection
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BIN = Path(sys.executable).parent
+NO_REDIS = "redis://127.0.0.1:1/0"
 PORTS = range(18000, 28000)  # below the ephemeral range, so no client's socket takes one
 
 
@@ -83,15 +85,23 @@ def database_url(name: str) -> str:
 
 
 @contextmanager
-def fresh_database() -> Iterator[str]:
-    """The URL of an empty database of its own, dropped at the end with whoever is still connected."""
+def fresh_database(*, template: str = "template1") -> Iterator[str]:
+    """The URL of a database of its own, a copy of `template`; dropped at the end with whoever is still connected."""
     name = f"journey_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(database_url("postgres"), autocommit=True) as server:
-        server.execute(f'CREATE DATABASE "{name}"')
+        server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         try:
             yield database_url(name)
         finally:
             server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextmanager
+def migrated_template() -> Iterator[str]:
+    """The name of an empty database that is ready, as a production process migrated it; nobody is connected to it."""
+    with fresh_database() as url, tempfile.TemporaryDirectory() as place:
+        manage("migrate", "-v0", env=production_env(Path(place), database=url, redis=NO_REDIS))
+        yield urlsplit(url).path.removeprefix("/")
 
 
 @contextmanager
@@ -155,14 +165,12 @@ class Shape:
 
 
 @contextmanager
-def production_shape(place: Path) -> Iterator[Shape]:
-    """Starts everything, seeded with the demonstration data, and stops it."""
+def production_shape(place: Path, *, database: str) -> Iterator[Shape]:
+    """Starts everything on this migrated database, seeds the demonstration data, and stops everything."""
     with ExitStack() as stack:
-        database = stack.enter_context(fresh_database())
         redis = stack.enter_context(redis_server(place))
         env = production_env(place, database=database, redis=redis)
-        manage("migrate", "-v0", env=env)
-        manage("collectstatic", "-v0", "--no-input", env=env)
+        manage("collectstatic", "-v0", "--no-input", "--ignore", "drf_spectacular_sidecar", env=env)  # slow, unused
         manage("seed_demo", env=env)
         ports = free_port(), free_port(), free_port()
         for port in ports[:2]:

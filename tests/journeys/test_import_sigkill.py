@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.journeys.ledger import broken_rules, committed_events, read
-from tests.journeys.processes import ROOT, fresh_database, manage, production_env
+from tests.journeys.processes import NO_REDIS, ROOT, fresh_database, manage, production_env
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(900)]
 HISTORY = ROOT / "fixtures" / "history"
@@ -29,11 +29,9 @@ PEOPLE = "SELECT count(*), count(DISTINCT username) FROM accounts_user"
 
 
 @pytest.fixture
-def env(django_db_setup: None, tmp_path: Path) -> Iterator[dict[str, str]]:
-    with fresh_database() as url:
-        made = production_env(tmp_path, database=url, redis="redis://127.0.0.1:1/0")
-        manage("migrate", "-v0", env=made)
-        yield made
+def env(template: str, tmp_path: Path) -> Iterator[dict[str, str]]:
+    with fresh_database(template=template) as url:
+        yield production_env(tmp_path, database=url, redis=NO_REDIS)
 
 
 def begin(env: dict[str, str], *options: str) -> subprocess.Popen[bytes]:
@@ -63,7 +61,7 @@ def ledger_of_cases(env: dict[str, str]) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize(("kills", "cases"), [(2, 60), pytest.param(10, 300, marks=pytest.mark.long)])
-def test_an_import_that_is_killed_again_and_again_comes_to_the_same_end(env, tmp_path, kills, cases):
+def test_an_import_that_is_killed_again_and_again_comes_to_the_same_end(env, template, tmp_path, kills, cases):
     limit = ("--limit", str(cases))
     dice, seen = random.Random(20261124), 0
     for number in range(1, kills + 1):
@@ -81,9 +79,8 @@ def test_an_import_that_is_killed_again_and_again_comes_to_the_same_end(env, tmp
     assert len(committed_events(env["DATABASE_URL"])) > seen
     assert broken_rules(env["DATABASE_URL"]) == {}
     assert read(env["DATABASE_URL"], TWICE) == []
-    with fresh_database() as other:
+    with fresh_database(template=template) as other:
         calm = {**env, "DATABASE_URL": other}
-        manage("migrate", "-v0", env=calm)
         assert report_of(manage(*IMPORT, *limit, env=calm)) == report_of(printed)
         assert ledger_of_cases(calm) == ledger_of_cases(env)
         assert read(other, PEOPLE) == read(env["DATABASE_URL"], PEOPLE)

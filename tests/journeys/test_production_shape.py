@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 
 from serviceflow.walkthrough import REQUESTER, WISH, Walkthrough
 from tests.journeys.ledger import broken_rules, read
-from tests.journeys.processes import Shape, production_shape, wait_until
+from tests.journeys.processes import Shape, fresh_database, production_shape, wait_until
 
 pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.timeout(300)]
 STEPS = [
@@ -48,8 +48,11 @@ class InTurn(httpx.BaseTransport):
 
 
 @pytest.fixture(scope="module")
-def shape(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shape]:
-    with production_shape(tmp_path_factory.mktemp("production")) as running:
+def shape(template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shape]:
+    with (
+        fresh_database(template=template) as database,
+        production_shape(tmp_path_factory.mktemp("production"), database=database) as running,
+    ):
         yield running
 
 

@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from tests.journeys.ledger import broken_rules, committed_events, read
-from tests.journeys.processes import ROOT, fresh_database, manage, production_env
+from tests.journeys.processes import NO_REDIS, ROOT, fresh_database, manage, production_env
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(600)]
 CATCH_UP = """
@@ -59,8 +59,8 @@ class Reader(threading.Thread):
 
 
 @pytest.fixture
-def database(django_db_setup: None) -> Iterator[str]:
-    with fresh_database() as url:
+def database(template: str) -> Iterator[str]:
+    with fresh_database(template=template) as url:
         yield url
 
 
@@ -85,9 +85,7 @@ def length_of_a_walk(env: dict[str, str]) -> tuple[float, float]:
 
 @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.long)])
 def test_kills_lose_and_double_nothing_and_work_goes_on(database: str, tmp_path: Path, kills: int):
-    no_redis = "redis://127.0.0.1:1/0"
-    env = production_env(tmp_path, database=database, redis=no_redis, RELAY_LEASE_SECONDS="1")
-    manage("migrate", "-v0", env=env)
+    env = production_env(tmp_path, database=database, redis=NO_REDIS, RELAY_LEASE_SECONDS="1")
     manage("seed_demo", env=env)
     earliest, latest = length_of_a_walk(env)
     reader, dice = Reader(database), random.Random(20261123)

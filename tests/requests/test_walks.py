@@ -216,9 +216,23 @@ def check(requests: list[Request], in_memory: dict[int, Marking]) -> None:
 
 
 @pytest.mark.parametrize("key", ["office", "letters"])
-@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=15)
+@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=7)
 @given(data=st.data())
 def test_after_every_step_of_a_random_walk_the_rows_are_what_the_markings_say(world, items, in_memory, key, data):
+    walk(world, items, in_memory, key, data)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("key", ["office", "letters"])
+@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=40)
+@given(data=st.data())
+def test_after_every_step_of_many_walks_the_rows_are_what_the_markings_say(world, items, in_memory, key, data):
+    walk(world, items, in_memory, key, data)
+
+
+def walk(
+    world: World, items: dict[str, CatalogItem], in_memory: dict[int, Marking], key: str, data: st.DataObject
+) -> None:
     with transaction.atomic():
         requests = [make_request(items[key], world.requester) for _ in range(2)]
         check(requests, in_memory)

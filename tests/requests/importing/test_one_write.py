@@ -85,17 +85,18 @@ def imported_both_ways(import_as: Any, monkeypatch: pytest.MonkeyPatch) -> list[
     return [(row, apart[row.case]) for row in together]
 
 
-def test_the_generated_log_comes_to_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("cases", [20, pytest.param(60, marks=pytest.mark.long)])
+def test_the_generated_log_comes_to_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cases: int):
     document = json.loads((HISTORY / "declarations.mapping.json").read_text())
     document["workflow"] = json.loads((HISTORY / "declarations.workflow.json").read_text())
 
     def import_as(source: str) -> None:
         mapping = tmp_path / "mapping.json"
         mapping.write_text(json.dumps({**document, "source": source}))
-        import_log(HISTORY / "declarations.csv.gz", mapping, table=tmp_path / "cases.csv", limit=60)
+        import_log(HISTORY / "declarations.csv.gz", mapping, table=tmp_path / "cases.csv", limit=cases)
 
     pairs = imported_both_ways(import_as, monkeypatch)
-    assert len(pairs) == 60
+    assert len(pairs) == cases
     for together, apart in pairs:
         assert everything_of(together) == everything_of(apart)
 
