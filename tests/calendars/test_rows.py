@@ -271,6 +271,30 @@ RIGHT = {
         start="2026-03-02T11:00:00Z",
         expected="2026-03-02T10:00:00Z",
     ),
+    "counted back from an opening, the time that was open before it ends at the closing": row(
+        "prev_open",
+        start="2026-03-02T09:00:00Z",
+        expected="2026-02-27T17:00:00Z",
+    ),
+    "counted back from the end of a pause, where the pause began": row(
+        "prev_open",
+        pauses=[pair("2026-03-02T10:00:00Z", "2026-03-02T12:00:00Z")],
+        start="2026-03-02T12:00:00Z",
+        expected="2026-03-02T10:00:00Z",
+    ),
+    "windows that touch have no closing between them": row(
+        "prev_open",
+        week={"mon": [["09:00", "12:00"], ["12:00", "17:00"]]},
+        start="2026-03-02T12:00:00Z",
+        expected="2026-03-02T12:00:00Z",
+    ),
+    "from 00:00 to 00:00 is the whole day": row(
+        "between",
+        week={"mon": [["00:00", "00:00"]]},
+        start="2026-03-01T12:00:00Z",
+        end="2026-03-04T12:00:00Z",
+        expected_s=86_400,
+    ),
     "what other projects answer is right too": row(
         "add",
         start="2026-03-02T16:00:00Z",

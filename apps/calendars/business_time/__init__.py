@@ -8,7 +8,8 @@ Conventions:
   replaces the windows that open on its date;
 - breaks, and holidays from their midnight to their midnight, are cut out of whatever is open, overrides included;
 - opening instants are open, closing instants are not; what ends exactly at closing time is due at closing time, counted
-  backwards it is due at opening time; zero seconds from a closed instant is the next opening.
+  backwards it is due at opening time; zero seconds from a closed instant is the next opening, counted backwards, from
+  an opening too, the closing before.
 
 Cost: the weeks are laid end to end in a spine with running sums, built as far as it was asked for and kept with the
 calendar; a week without exception or clock change shares one pattern. Every question is then a few binary searches.

@@ -109,13 +109,16 @@ class _Reader:
         return tuple(windows)
 
     def _window(self, key: str, text: object, *, nights: bool) -> Window | None:
-        """A window; one that ends before it starts runs into the next day (`nights`), for breaks it is inverted."""
+        """A window; one that ends before it starts runs into the next day (`nights`), for breaks it is inverted.
+
+        An end at 00:00 is the midnight after the date.
+        """
         parts = text.split("-") if isinstance(text, str) else []
         start, end = (clock_seconds(part) for part in parts) if len(parts) == 2 else (None, None)
         if start is None or end is None:
             self._problem(key, f"“{str(text)[:40]}” is no window such as “09:00-17:00”.")
             return None
-        if (nights or end == 0) and end < start < DAY:
+        if start < DAY and (end == 0 or (nights and end < start)):
             end += DAY
         if not start < end <= start + DAY or (nights and start >= DAY):
             self._problem(key, f"“{text}” ends before it starts, or is longer than a day.")

@@ -48,9 +48,7 @@ class Paused:
         return not paused and bt.is_open(self.calendar, instant)
 
     def previous_open(self, instant: datetime) -> datetime:
-        """The instant itself while open, else the closing, or the beginning of the pause, before it."""
-        if self.is_open(instant):
-            return instant
+        """The instant itself where it was open just before, else the closing, or the beginning of the pause, before."""
         found = bt.previous_open(self.calendar, instant)
         for low, high in reversed(self.pauses):
             if low < found <= high:

@@ -99,11 +99,11 @@ def next_open(calendar: Calendar, instant: datetime) -> datetime:
 
 
 def previous_open(calendar: Calendar, instant: datetime) -> datetime:
-    """The mirror of `next_open`: the instant itself while open, else the closing before it."""
-    at = to_micros(instant)
-    if calendar.line.covering(at).is_open(at):
-        return to_instant(at)
-    spine, position = calendar.line.reaching(at, 0)
+    """The mirror of `next_open`, counting back no time: the instant itself, or the closing before a closed stretch.
+
+    What counts is the time just before the instant: a closing is its own answer, an opening is not.
+    """
+    spine, position = calendar.line.reaching(to_micros(instant), 0)
     return to_instant(spine.first_at(position))
 
 
