@@ -230,6 +230,12 @@ def test_naive_instants_and_absurd_lengths_are_refused() -> None:
         bt.is_open(calendar(), datetime(3000, 1, 1, tzinfo=UTC))
 
 
+def test_a_wall_time_at_the_ends_of_the_calendar_is_refused() -> None:
+    for day, wall in ((date.min, "00:00"), (date.max, "24:00")):
+        with pytest.raises(InvalidInput, match="1 to 9999"):
+            bt.wall_to_instant(calendar(time_zone="Asia/Tokyo"), day, wall)
+
+
 # ------------------------------------------------------------------------------------ a naive reference
 
 

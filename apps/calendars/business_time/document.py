@@ -19,12 +19,13 @@ FEWEST_DAYS_TO_CLOSE_A_YEAR = 52
 CLOCK_TIME = re.compile(r"([0-9]{2}):([0-5][0-9])(?::([0-5][0-9]))?")
 
 
-def read_hours(document: object, *, must_open: bool = True) -> Hours:
+def read_hours(document: object, *, strict: bool = True) -> Hours:
     """The hours that a calendar document states; raises `InvalidInput` naming every field that is wrong.
 
-    `must_open` refuses a calendar that is closed for a year.
+    `strict` refuses what is likely a slip: windows that overlap (else taken together), a break that ends before it
+    starts (else it runs into the next day), a calendar that is closed for a year.
     """
-    return _Reader().hours(document, must_open=must_open)
+    return _Reader(strict=strict).hours(document)
 
 
 def clock_seconds(text: object) -> int | None:
@@ -40,10 +41,11 @@ def clock_seconds(text: object) -> int | None:
 class _Reader:
     """Reads a calendar document and collects every problem by its field."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, strict: bool) -> None:
+        self.strict = strict
         self.problems: dict[str, list[str]] = {}
 
-    def hours(self, document: object, *, must_open: bool) -> Hours:
+    def hours(self, document: object) -> Hours:
         if not isinstance(document, Mapping):
             raise InvalidInput({"calendar": ["A calendar is an object with a time zone and a week."]})
         for key in document.keys() - {"time_zone", "week", "holidays", "overrides", "breaks"}:
@@ -57,7 +59,7 @@ class _Reader:
         hours = Hours(
             time_zone=zone, week=week, holidays=holidays, overrides=overrides, breaks=breaks, date_breaks=date_breaks
         )
-        if must_open:
+        if self.strict:
             self._opens(hours)
             self._refuse()
         return hours
@@ -94,9 +96,10 @@ class _Reader:
         for key in days.keys() - set(WEEKDAYS):
             self._problem(f"week.{_name(key)}", "Unknown day; the days are mon, tue, wed, thu, fri, sat, sun.")
         week = tuple(self._windows(f"week.{day}", days.get(day, [])) for day in WEEKDAYS)
-        for number, (today, tomorrow) in enumerate(pairwise((*week, week[0]))):
-            if today and tomorrow and max(window.end for window in today) - DAY > min(w.start for w in tomorrow):
-                self._problem(f"week.{WEEKDAYS[number]}", "Runs into the first window of the next day: they overlap.")
+        for day, (today, tomorrow) in zip(WEEKDAYS, pairwise((*week, week[0])), strict=True):
+            late = today and tomorrow and max(window.end for window in today) - DAY > min(w.start for w in tomorrow)
+            if self.strict and late:
+                self._problem(f"week.{day}", "Runs into the first window of the next day: they overlap.")
         return week
 
     def _windows(self, key: str, value: object, *, nights: bool = True) -> Windows:
@@ -104,7 +107,7 @@ class _Reader:
             self._problem(key, "Must be a list of windows such as “09:00-17:00”.")
             return ()
         windows = sorted(window for text in value if (window := self._window(key, text, nights=nights)))
-        if any(window.end > following.start for window, following in pairwise(windows)):
+        if self.strict and any(window.end > following.start for window, following in pairwise(windows)):
             self._problem(key, "These windows overlap.")
         return tuple(windows)
 
@@ -154,9 +157,10 @@ class _Reader:
 
     def _breaks(self, value: object) -> tuple[tuple[Windows, ...], Dated]:
         given = self._mapping("breaks", value)
-        weekly = tuple(self._windows(f"breaks.{day}", given.get(day, []), nights=False) for day in WEEKDAYS)
+        nights = not self.strict
+        weekly = tuple(self._windows(f"breaks.{day}", given.get(day, []), nights=nights) for day in WEEKDAYS)
         dated = {key: windows for key, windows in given.items() if key not in WEEKDAYS}
-        return weekly, self._dated("breaks", dated, nights=False)
+        return weekly, self._dated("breaks", dated, nights=nights)
 
     def _opens(self, hours: Hours) -> None:
         """Refuse a calendar that is closed for a year: one without a week, or with holidays all year round."""

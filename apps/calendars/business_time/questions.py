@@ -43,14 +43,14 @@ class Calendar:
         object.__setattr__(self, "line", Timeline(self.hours))
 
     @classmethod
-    def from_document(cls, document: object, *, must_open: bool = True) -> Calendar:
+    def from_document(cls, document: object, *, strict: bool = True) -> Calendar:
         """Read `{"time_zone", "week", "holidays", "overrides", "breaks"}`; only the first two are required.
 
         `week` maps mon..sun to windows ("09:00-17:00"), `holidays` dates to names, `overrides` dates to windows (none:
-        closed), `breaks` weekdays or dates to windows. Raises `InvalidInput` naming every field that is wrong; also for
-        a calendar that is closed for a year, unless `must_open` is false.
+        closed), `breaks` weekdays or dates to windows. Raises `InvalidInput` naming every field that is wrong; `strict`
+        as in `read_hours`.
         """
-        return cls(hours=read_hours(document, must_open=must_open))
+        return cls(hours=read_hours(document, strict=strict))
 
 
 def add(calendar: Calendar, instant: datetime, seconds: float) -> datetime:
@@ -153,11 +153,17 @@ def add_days(calendar: Calendar, instant: datetime, n: int) -> datetime:
 
 
 def wall_to_instant(calendar: Calendar, day: date, wall: str) -> datetime:
-    """The instant of a wall time "HH:MM" or "HH:MM:SS" of a date; "24:00" and later lie in the next day."""
+    """The instant of a wall time "HH:MM" or "HH:MM:SS" of a date; "24:00" and later lie in the next day.
+
+    Raises `InvalidInput` for another text, and at the ends of the years 1 to 9999.
+    """
     second = clock_seconds(wall)
     if second is None:
         raise InvalidInput({"wall": [f"“{str(wall)[:40]}” is no time of day such as “09:30”."]})
-    return to_instant(wall_micros(calendar.line.zone, day.toordinal(), second * SECOND))
+    try:
+        return to_instant(wall_micros(calendar.line.zone, day.toordinal(), second * SECOND))
+    except (OverflowError, ValueError):
+        raise InvalidInput({"wall": ["This leads out of the years 1 to 9999."]}) from None
 
 
 def _span(low: int, high: int, why: str) -> Span:

@@ -2,8 +2,8 @@
 
 Conventions are those of the package. A row gives `tz`, `week` and, by its `kind`, `start`, `end`, `duration_s`, `days`,
 or `local_date` and `local_time`; `holidays`, `date_overrides`, `breaks`, `pauses` may be left out. A window is a pair
-("22:00", "26:00") or one text. A paused stretch does not count, and nothing is open in it. Where a row says what other
-projects answer (`expected_also`), that is right too.
+("22:00", "26:00") or one text; those that overlap are taken together. A paused stretch does not count, and nothing is
+open in it. Where a row says what other projects answer (`expected_also`), that is right too.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def answer(row: Row) -> Any:
 
 
 def calendar_of(row: Row) -> Calendar:
-    """The row's calendar, which may be one that never opens."""
+    """The row's calendar, which may be one that never opens, and whose windows may overlap."""
     document = {
         "time_zone": _field(row, "tz"),
         "week": _joined(row, "week", required=row["kind"] != "wall_to_instant"),
@@ -85,7 +85,7 @@ def calendar_of(row: Row) -> Calendar:
 
 @lru_cache(maxsize=64)
 def _compiled(document: str) -> Calendar:
-    return Calendar.from_document(json.loads(document), must_open=False)
+    return Calendar.from_document(json.loads(document), strict=False)
 
 
 # ------------------------------------------------------------------------------------ comparing
