@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from time import monotonic
@@ -24,6 +26,7 @@ EARLIEST = date(1901, 1, 1)
 TOO_OFTEN = {"SECONDLY", "MINUTELY", "HOURLY"}
 READ = {"DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "RECURRENCE-ID", "SUMMARY"}
 NAMELESS = "Holiday"
+FOLD = re.compile(rb"\r?\n[ \t]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +41,15 @@ def read_holidays(data: bytes, *, years: range) -> Found:
     """The days that all-day events cover within `years`, repeated events laid out; the first name of a day counts.
 
     Left out, and counted: events with a time of day, cancelled ones, days twice. Raises InvalidInput naming `file` for
-    what is too large, no UTF-8, no calendar, without events, broken, or repeated more often than daily.
+    what is too large, no UTF-8, no calendar, without events, broken, or has an event
+    that ends before it begins or within a day, or is repeated more often than daily.
     """
     events = _events(data)
     whole = [event for event in events if _is_all_day(event)]
     counted = Counter({"with a time of day": len(events) - len(whole)})
     for event in whole:
+        _keep_days(event)
+        _check_end(event)
         _check_repetition(event)
     days: dict[date, str] = {}
     for day, name, cancelled in _days(whole, years):
@@ -69,10 +75,7 @@ def _refused(message: str) -> InvalidInput:
 def _events(data: bytes) -> list[Any]:
     if len(data) > MOST_BYTES:
         raise _refused(f"This file is too large: at most {MOST_BYTES:,} bytes are read.")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _refused(f"This is not UTF-8 (byte {error.start + 1:,}).") from error
+    text = _text(data)
     if "BEGIN:VCALENDAR" not in text.upper():
         raise _refused("This is no calendar file: it has no BEGIN:VCALENDAR.")
     try:
@@ -87,18 +90,52 @@ def _events(data: bytes) -> list[Any]:
     return events
 
 
+def _text(data: bytes) -> str:
+    """The file's text; a line may be folded in the middle of a letter (RFC 5545, 3.1), or end as on old Macs."""
+    lines = data if b"\n" in data else data.replace(b"\r", b"\n")
+    try:
+        return lines.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        with suppress(UnicodeDecodeError):
+            return FOLD.sub(b"", lines).decode("utf-8-sig")
+        raise _refused(f"This is not UTF-8 (byte {error.start + 1:,}).") from error
+
+
 def _is_all_day(event: Any) -> bool:
     for key, problem in event.errors:
         if key in READ:
             raise _refused(f"The event {_name(event)!r} has a broken {key}: {str(problem)[:200]}")
     start = getattr(event.get("DTSTART"), "dt", None)
-    if start is None:
+    if not isinstance(start, date):
         raise _refused(f"The event {_name(event)!r} has no day on which it begins.")
-    if isinstance(start, datetime):
+    if isinstance(start, datetime) and not _says_date(event["DTSTART"]):
         return False
-    if start < EARLIEST:
+    if start.year < EARLIEST.year:
         raise _refused(f"The event {_name(event)!r} begins in {start.year}; the earliest year is {EARLIEST.year}.")
     return True
+
+
+def _says_date(value: Any) -> bool:
+    return str(value.params.get("VALUE", "")).upper() == "DATE"
+
+
+def _keep_days(event: Any) -> None:
+    """A day that is written with a zone beside it becomes the day."""
+    for key in ("DTSTART", "DTEND"):
+        moment = getattr(event.get(key), "dt", None)
+        if isinstance(moment, datetime) and _says_date(event[key]):
+            event[key] = icalendar.vDDDTypes(moment.date())
+
+
+def _check_end(event: Any) -> None:
+    start = event["DTSTART"].dt
+    end, length = (getattr(event.get(key), "dt", None) for key in ("DTEND", "DURATION"))
+    if end is not None and type(end) is not date:
+        raise _refused(f"The event {_name(event)!r} begins on a day, but its DTEND is none.")
+    if length is not None and length % timedelta(days=1):
+        raise _refused(f"The event {_name(event)!r} has a DURATION that is no number of days.")
+    if (end is not None and end < start) or (length is not None and length < timedelta()):
+        raise _refused(f"The event {_name(event)!r} ends before it begins.")
 
 
 def _check_repetition(event: Any) -> None:
@@ -156,5 +193,6 @@ def _span(event: Any) -> tuple[date, date]:
 
 def _name(event: Any) -> str:
     """The event's summary on one line, without control characters."""
-    text = " ".join(str(event.get("SUMMARY") or "").split())
+    summary = next(iter(_listed(event.get("SUMMARY"))), None)
+    text = " ".join(str(summary or "").split())
     return "".join(sign for sign in text if sign.isprintable())[:LONGEST_NAME].strip() or NAMELESS

@@ -92,6 +92,21 @@ def test_a_name_is_one_line_of_plain_text_and_may_be_missing() -> None:
         (ics(event("UID:1", "DTSTART;VALUE=DATE:20260101")).decode().encode("utf-16"), "This is not UTF-8 (byte 1)."),
         (b"BEGIN:VCALENDAR\n" + b"BEGIN:VEVENT\n" * 20_000 + b"END:VEVENT\n" * 20_000, "This calendar file has"),
         (ics(event("UID:1", "DTSTART;VALUE=DATE:20260101", "DURATION:P999999999D")), "An event of this file cannot"),
+        (ics(event("UID:1", "DTSTART;VALUE=TIME:100000")), "The event 'Holiday' has no day on which it begins."),
+        (ics(event("UID:1", "DTSTART;VALUE=PERIOD:20260101T000000Z/P1D")), "The event 'Holiday' has no day on which"),
+        *(
+            (
+                ics(event("UID:1", "DTSTART;VALUE=DATE:20260102", end)),
+                f"The event 'Holiday' {reason}",
+            )
+            for end, reason in (
+                ("DTEND:20260103T000000Z", "begins on a day, but its DTEND is none."),
+                ("DTEND;VALUE=TIME:100000", "begins on a day, but its DTEND is none."),
+                ("DTEND;VALUE=DATE:20260101", "ends before it begins."),
+                ("DURATION:-P1D", "ends before it begins."),
+                ("DURATION:PT5M", "has a DURATION that is no number of days."),
+            )
+        ),
     ],
 )
 def test_what_is_no_calendar_of_holidays_is_refused_with_the_reason(data: bytes, reason: str) -> None:
@@ -99,6 +114,25 @@ def test_what_is_no_calendar_of_holidays_is_refused_with_the_reason(data: bytes,
         read_holidays(data, years=YEARS)
     assert list(refusal.value.errors) == ["file"]
     assert refusal.value.errors["file"][0].startswith(reason)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "SUMMARY:Fête".encode().replace(b"\xc3", b"\xc3\r\n "),  # folded in the middle of a letter
+        "SUMMARY:Fê\r\n\tte".encode(),
+        "SUMMARY:Fête\r\nSUMMARY:Feast".encode(),
+        "SUMMARY;LANGUAGE=fr:Fête\r\nDURATION:PT24H".encode(),
+        "SUMMARY:Fête\r\nDTEND;VALUE=DATE:20260714".encode(),
+    ],
+)
+def test_odd_ways_to_write_a_day_are_read(line: bytes) -> None:
+    data = ics(event("UID:1", "DTSTART;VALUE=DATE;TZID=Europe/Paris:20260714", "X-LINE")).replace(b"X-LINE", line)
+    assert read_holidays(data, years=YEARS).days == {date(2026, 7, 14): "Fête"}
+
+
+def test_lines_may_end_as_on_old_macs() -> None:
+    assert len(read_holidays(ics(CHRISTMAS).replace(b"\r\n", b"\r"), years=YEARS).days) == 2
 
 
 def test_an_occurrence_that_was_moved_is_on_its_new_day_only() -> None:
