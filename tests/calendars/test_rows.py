@@ -136,6 +136,14 @@ RIGHT = {
         expected="2026-03-07T02:00:00Z",
     ),
     "what is always open never closes": row("next_close", week=ALWAYS, start="2026-03-06T20:00:00Z", expected=None),
+    "what never opens has no next opening": row("next_open", week={}, start="2026-03-06T20:00:00Z", expected=None),
+    "what opened once was not open before it": row(
+        "prev_open",
+        week={},
+        date_overrides={"2026-03-09": [["09:00", "17:00"]]},
+        start="2026-03-06T20:00:00Z",
+        expected=None,
+    ),
     "windows that touch at midnight are one": row(
         "open_intervals",
         week={"mon": [["20:00", "24:00"]], "tue": [["00:00", "02:00"]]},
@@ -406,6 +414,7 @@ ADD = {"start": "2026-03-02T10:00:00Z", "duration_s": 60, "expected": "2026-03-0
         ({"kind": "wall_to_instant", "local_date": "2026-02-30", "local_time": "9"}, "local_date: '2026-02-30' is no"),
         ({"kind": "wall_to_instant", "local_date": "2026-02-03", "local_time": "9"}, "wall: “9” is no time of day"),
         ({"kind": "open_intervals"}, "expected_intervals: Is missing."),
+        ({"kind": "next_open", "start": "1700-01-01T00:00:00Z"}, "instant: This leads out of the years 1900 to 2500."),
         ({"kind": "is_open"}, "expected: '2026-03-02T10:01:00Z' is neither true nor false."),
     ],
 )  # fmt: skip
@@ -413,6 +422,11 @@ def test_a_row_that_cannot_be_read_fails_with_the_reason(changes: dict[str, Any]
     found = judge(json.dumps(row("add", **ADD) | changes))
     assert (found.passed, found.id) == (False, "one")
     assert found.got.startswith(reason)
+
+
+def test_a_row_that_expects_nothing_is_none_that_expects_no_instant() -> None:
+    found = outcome("next_close", week=ALWAYS, start="2026-03-02T10:00:00Z")
+    assert (found.passed, found.got) == (False, "expected: Is missing.")
 
 
 @pytest.mark.parametrize(

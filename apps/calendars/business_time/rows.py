@@ -9,7 +9,7 @@ open in it. Where a row says what other projects answer (`expected_also`), that 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -17,19 +17,28 @@ from itertools import pairwise
 from typing import Any
 
 from apps.calendars.business_time import questions as bt
-from apps.calendars.business_time.document import WEEKDAYS
 from apps.calendars.business_time.pauses import Paused
 from apps.calendars.business_time.questions import Calendar
+from apps.calendars.business_time.row_values import (
+    BadRow,
+    Row,
+    boolean,
+    field,
+    instant,
+    instant_or_none,
+    joined,
+    listed,
+    number,
+    stretches,
+    text,
+    whole,
+)
 from apps.calendars.business_time.windows import SECOND, to_instant, to_micros, wall_micros
 from apps.core.errors import InvalidInput
 
 LOOK = timedelta(days=30)
+STATED = {"between": "expected_s", "open_intervals": "expected_intervals"}
 CLOSE = 1e-6
-Row = Mapping[str, Any]
-
-
-class BadRow(Exception):
-    """A row that cannot be read; the text is the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +52,11 @@ class Outcome:
     got: Any
 
 
-def judge(text: str | bytes, *, number: int = 0) -> Outcome:
+def judge(line: str | bytes, *, number: int = 0) -> Outcome:
     """The outcome of a row given as a line of JSON; `number` names a row without an id. Never raises."""
     row: Any = None
     try:
-        row = _read(text)
+        row = _read(line)
         return _judged(row, _id(row, number))
     except InvalidInput as refused:
         reason = "; ".join(f"{place}: {' '.join(said)}" for place, said in refused.errors.items())
@@ -64,7 +73,7 @@ def answer(row: Row) -> Any:
 
     Raises `BadRow` for a row that cannot be read, `InvalidInput` for a calendar or a value that is refused.
     """
-    kind = _field(row, "kind")
+    kind = field(row, "kind")
     question = QUESTIONS.get(kind) if isinstance(kind, str) else None
     if question is None:
         raise BadRow(f"kind: {str(kind)[:40]!r} is none of {', '.join(QUESTIONS)}.")
@@ -74,11 +83,11 @@ def answer(row: Row) -> Any:
 def calendar_of(row: Row) -> Calendar:
     """The row's calendar, which may be one that never opens, and whose windows may overlap."""
     document = {
-        "time_zone": _field(row, "tz"),
-        "week": _joined(row, "week", required=row["kind"] != "wall_to_instant"),
-        "holidays": {_text(day, "holidays"): "holiday" for day in _list(row, "holidays")},
-        "overrides": _joined(row, "date_overrides"),
-        "breaks": _joined(row, "breaks"),
+        "time_zone": field(row, "tz"),
+        "week": joined(row, "week", required=row["kind"] != "wall_to_instant"),
+        "holidays": {text(day, "holidays"): "holiday" for day in listed(row, "holidays")},
+        "overrides": joined(row, "date_overrides"),
+        "breaks": joined(row, "breaks"),
     }
     return _compiled(json.dumps(document, sort_keys=True))
 
@@ -135,7 +144,9 @@ def _openings(calendar: Calendar, low: datetime, high: datetime) -> list[datetim
 
 def _accepted(row: Row) -> list[Any]:
     """The answers that are right: the one expected, and what `expected_also` holds (one more, or a list of them)."""
-    reads = READS.get(row["kind"], _instant_or_none)
+    reads = READS[row["kind"]]
+    if not row.keys() & {"expected", *STATED.values()}:
+        raise BadRow("expected: Is missing.")
     right = [reads(_stated(row), "expected")]
     for key in ("expected_also", "expected_also_s", "expected_also_intervals"):
         if row.get(key) is None:
@@ -143,27 +154,26 @@ def _accepted(row: Row) -> list[Any]:
         try:
             right.append(reads(row[key], key))
         except BadRow:
-            right += [reads(one, key) for one in _list(row, key)]
+            right += [reads(one, key) for one in listed(row, key)]
     return right
 
 
 def _stated(row: Row) -> Any:
-    keys = {"between": "expected_s", "open_intervals": "expected_intervals"}
     kind = row.get("kind")
-    key = keys.get(kind, "expected") if isinstance(kind, str) else "expected"
+    key = STATED.get(kind, "expected") if isinstance(kind, str) else "expected"
     return row.get(key, row.get("expected"))
 
 
-def _iso(instant: datetime, zone: Any) -> str:
-    return instant.astimezone(zone).isoformat()
+def _iso(moment: datetime, zone: Any) -> str:
+    return moment.astimezone(zone).isoformat()
 
 
 # ------------------------------------------------------------------------------------ reading
 
 
-def _read(text: str | bytes) -> Row:
+def _read(line: str | bytes) -> Row:
     try:
-        row = json.loads(text.decode("utf-8-sig") if isinstance(text, bytes) else text, parse_constant=_no_constant)
+        row = json.loads(line.decode("utf-8-sig") if isinstance(line, bytes) else line, parse_constant=_no_constant)
         json.dumps(row)  # what is read can be told again: it writes fewer levels than it reads
     except RecursionError:
         raise BadRow("This is nested too deeply.") from None
@@ -185,86 +195,12 @@ def _id(row: Row, number: int) -> str:
     return str(name)[:200] if isinstance(name, str | int) else f"line {number}"
 
 
-def _field(row: Row, key: str) -> Any:
-    if row.get(key) is None:
-        raise BadRow(f"{key}: Is missing.")
-    return row[key]
-
-
-def _list(row: Row, key: str) -> list[Any]:
-    value = row.get(key)
-    if value is not None and not isinstance(value, list):
-        raise BadRow(f"{key}: Must be a list.")
-    return value or []
-
-
-def _text(value: object, place: str) -> str:
-    if not isinstance(value, str):
-        raise BadRow(f"{place}: {str(value)[:40]!r} is no text.")
-    return value
-
-
-def _joined(row: Row, key: str, *, required: bool = False) -> dict[str, list[str]]:
-    """Pairs of clock times as windows."""
-    days = _field(row, key) if required else row.get(key) or {}
-    if not isinstance(days, dict):
-        raise BadRow(f"{key}: Must be an object.")
-    if key == "week" and (unknown := days.keys() - set(WEEKDAYS)):
-        raise BadRow(f"week: {min(unknown)[:40]!r} is no day; they are {', '.join(WEEKDAYS)}.")
-    return {day: [_window(window, f"{key}.{day}") for window in _list(days, day)] for day in days}
-
-
-def _window(value: object, place: str) -> str:
-    if isinstance(value, list) and len(value) == 2 and all(isinstance(part, str) for part in value):
-        return "-".join(value)
-    return _text(value, place)
-
-
-def _instant(value: object, place: str) -> datetime:
-    try:
-        instant = datetime.fromisoformat(_text(value, place))
-    except ValueError:
-        raise BadRow(f"{place}: {str(value)[:40]!r} is no time such as “2026-03-02T09:00:00+01:00”.") from None
-    if instant.tzinfo is None:
-        raise BadRow(f"{place}: {value!r} has no offset from UTC.")
-    return instant
-
-
-def _instant_or_none(value: object, place: str) -> datetime | None:
-    return None if value is None else _instant(value, place)
-
-
-def _number(value: object, place: str) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadRow(f"{place}: {str(value)[:40]!r} is no number.")
-    return value
-
-
-def _whole(value: object, place: str) -> int:
-    number = _number(value, place)
-    if number != number or number in (float("inf"), -float("inf")) or number != int(number):
-        raise BadRow(f"{place}: {number!r} is no whole number.")
-    return int(number)
-
-
-def _bool(value: object, place: str) -> bool:
-    if not isinstance(value, bool):
-        raise BadRow(f"{place}: {str(value)[:40]!r} is neither true nor false.")
-    return value
-
-
-def _stretches(value: object, place: str) -> list[tuple[datetime, datetime]]:
-    if not isinstance(value, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in value):
-        raise BadRow(f"{place}: Must be a list of pairs of times.")
-    return [(_instant(low, place), _instant(high, place)) for low, high in value]
-
-
 def _start(row: Row) -> datetime:
-    return _instant(_field(row, "start"), "start")
+    return instant(field(row, "start"), "start")
 
 
 def _paused(row: Row, calendar: Calendar) -> Paused:
-    pauses = _stretches(row.get("pauses") or [], "pauses")
+    pauses = stretches(row.get("pauses") or [], "pauses")
     if any(high < low for low, high in pauses):
         raise BadRow("pauses: One ends before it starts.")
     return Paused(calendar, pauses)
@@ -274,37 +210,48 @@ def _paused(row: Row, calendar: Calendar) -> Paused:
 
 
 def _add(row: Row, calendar: Calendar) -> datetime:
-    return _paused(row, calendar).add(_start(row), _number(_field(row, "duration_s"), "duration_s"))
+    return _paused(row, calendar).add(_start(row), number(field(row, "duration_s"), "duration_s"))
 
 
 def _between(row: Row, calendar: Calendar) -> int | float:
-    return _paused(row, calendar).between(_start(row), _instant(_field(row, "end"), "end"))
+    return _paused(row, calendar).between(_start(row), instant(field(row, "end"), "end"))
 
 
 def _is_open(row: Row, calendar: Calendar) -> bool:
     return _paused(row, calendar).is_open(_start(row))
 
 
-def _next_open(row: Row, calendar: Calendar) -> datetime:
-    return _paused(row, calendar).add(_start(row), 0)
+def _next_open(row: Row, calendar: Calendar) -> datetime | None:
+    start, paused = _start(row), _paused(row, calendar)
+    return _or_never(calendar, start, lambda: paused.add(start, 0))
 
 
 def _next_close(row: Row, calendar: Calendar) -> datetime | None:
     return _paused(row, calendar).next_close(_start(row))
 
 
-def _previous_open(row: Row, calendar: Calendar) -> datetime:
-    return _paused(row, calendar).previous_open(_start(row))
+def _previous_open(row: Row, calendar: Calendar) -> datetime | None:
+    start, paused = _start(row), _paused(row, calendar)
+    return _or_never(calendar, start, lambda: paused.previous_open(start))
+
+
+def _or_never(calendar: Calendar, start: datetime, found: Callable[[], datetime]) -> datetime | None:
+    """What is found, or None for a calendar that is closed from `start` to the end of the years that are known."""
+    calendar.line.covering(to_micros(start))
+    try:
+        return found()
+    except InvalidInput:
+        return None
 
 
 def _add_days(row: Row, calendar: Calendar) -> datetime:
-    return bt.add_days(calendar, _start(row), _whole(_field(row, "days"), "days"))
+    return bt.add_days(calendar, _start(row), whole(field(row, "days"), "days"))
 
 
 def _wall_to_instant(row: Row, calendar: Calendar) -> datetime:
-    day = _text(_field(row, "local_date"), "local_date")
+    day = text(field(row, "local_date"), "local_date")
     try:
-        return bt.wall_to_instant(calendar, date.fromisoformat(day), _field(row, "local_time"))
+        return bt.wall_to_instant(calendar, date.fromisoformat(day), field(row, "local_time"))
     except ValueError:
         raise BadRow(f"local_date: {day[:40]!r} is no date such as “2026-12-25”.") from None
 
@@ -313,23 +260,23 @@ def _open_intervals(row: Row, calendar: Calendar) -> tuple[tuple[datetime, datet
     """Up to `end`; without one, as far as anything is expected and a month more."""
     start = _start(row)
     if row.get("end") is not None:
-        end = _instant(row["end"], "end")
+        end = instant(row["end"], "end")
     else:
-        ends = [high for _, high in _stretches(_field(row, "expected_intervals"), "expected_intervals")]
+        ends = [high for _, high in stretches(field(row, "expected_intervals"), "expected_intervals")]
         end = to_instant(max(map(to_micros, [start, *ends]))) + LOOK
     return _paused(row, calendar).open_intervals(start, end)
 
 
 READS: dict[str, Callable[[object, str], Any]] = {
-    "between": _number,
-    "is_open": _bool,
-    "open_intervals": _stretches,
-    "next_close": _instant_or_none,
-    "add": _instant,
-    "next_open": _instant,
-    "prev_open": _instant,
-    "add_days": _instant,
-    "wall_to_instant": _instant,
+    "between": number,
+    "is_open": boolean,
+    "open_intervals": stretches,
+    "next_close": instant_or_none,
+    "add": instant,
+    "next_open": instant_or_none,
+    "prev_open": instant_or_none,
+    "add_days": instant,
+    "wall_to_instant": instant,
 }
 QUESTIONS: dict[str, Callable[[Row, Calendar], Any]] = {
     "add": _add,
