@@ -129,6 +129,12 @@ RIGHT = {
         start="2026-03-06T20:00:00Z",
         expected="2026-03-07T00:00:00Z",
     ),
+    "other projects close a day a microsecond before its midnight": row(
+        "next_close",
+        week={"fri": [["18:00", "24:00"]]},
+        start="2026-03-06T20:00:00Z",
+        expected="2026-03-06T23:59:59.999999Z",
+    ),
     "26:00 is two o'clock of the next day": row(
         "next_close",
         week={"fri": [["18:00", "26:00"]]},
@@ -357,6 +363,11 @@ def test_a_wrong_answer_is_told_with_the_one_expected() -> None:
     found = outcome("add", start="2026-03-02T16:00:00Z", duration_s=60, expected="2026-03-02T16:02:00Z")
     assert (found.passed, found.id) == (False, "one")
     assert (found.expected, found.got) == ("2026-03-02T16:02:00Z", "2026-03-02T16:01:00+00:00")
+
+
+def test_two_microseconds_are_a_difference() -> None:
+    found = outcome("add", start="2026-03-02T16:00:00Z", duration_s=60, expected="2026-03-02T16:01:00.000002Z")
+    assert (found.passed, found.got) == (False, "2026-03-02T16:01:00+00:00")
 
 
 def test_an_interval_more_than_expected_until_the_end_is_wrong() -> None:
