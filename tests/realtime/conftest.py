@@ -18,6 +18,9 @@ from tests.requests.conftest import world
 __all__ = ["world"]
 HOST = "testserver"
 HERE = f"http://{HOST}"
+PATIENCE_S = 30
+"""How long an answer may take: a machine may be slow, so this bounds only a wait in vain."""
+ADVICE = {"error": 'Send {"subscribe": [topics], "after": position}.'}
 
 
 class Page(ApplicationCommunicator):
@@ -30,11 +33,11 @@ class Page(ApplicationCommunicator):
 
     async def connect(self) -> None:
         await self.send_input({"type": "websocket.connect"})
-        assert (await self.receive_output(timeout=5))["type"] == "websocket.accept"
+        assert (await self.receive_output(timeout=PATIENCE_S))["type"] == "websocket.accept"
 
     async def leave(self) -> None:
         await self.send_input({"type": "websocket.disconnect", "code": 1000})
-        await self.wait(timeout=3)
+        await self.wait(timeout=PATIENCE_S)
 
     async def say(self, text: str | None = None, *, raw: bytes | None = None) -> None:
         await self.send_input({"type": "websocket.receive", "text": text, "bytes": raw})
@@ -44,9 +47,20 @@ class Page(ApplicationCommunicator):
 
     async def hear(self) -> Any:
         """The next message."""
-        output = await self.receive_output(timeout=3)
+        output = await self.receive_output(timeout=PATIENCE_S)
         assert output["type"] == "websocket.send", output
         return json.loads(output["text"])
+
+    async def settle(self) -> list[Any]:
+        """Waits until the server has worked through all that was said so far; what was heard meanwhile.
+
+        It takes one message after the other, so its advice on one that says nothing comes after all it did before.
+        """
+        await self.say("")
+        heard = [await self.hear()]
+        while heard[-1] != ADVICE:
+            heard.append(await self.hear())
+        return heard[:-1]
 
     async def hears_nothing(self, seconds: float = 0.15) -> bool:
         return bool(await self.receive_nothing(timeout=seconds))
@@ -54,7 +68,7 @@ class Page(ApplicationCommunicator):
     async def closed(self) -> int:
         """The code with which the server closes, whatever it said before."""
         while True:
-            output = await self.receive_output(timeout=3)
+            output = await self.receive_output(timeout=PATIENCE_S)
             if output["type"] == "websocket.close":
                 return int(output["code"])
 
