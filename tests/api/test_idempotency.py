@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from apps.api import idempotency
 from apps.api.models import IdempotencyKey
@@ -15,6 +14,7 @@ from apps.core import clock
 from apps.requests.models import Request
 from tests.api.conftest import DATA, World
 from tests.factories import row_counts
+from tests.races import PATIENCE_S, beside
 
 NEW: dict[str, Any] = {"item": "laptop", "data": DATA}
 KEY = {"Idempotency-Key": "order-1"}
@@ -98,15 +98,13 @@ def test_a_repeat_of_a_request_in_flight_waits_and_gets_its_answer(request: pyte
 
     def repeat() -> None:
         answers.append(world.client("rita").api("post", "/requests/", NEW, **KEY))
-        connection.close()
 
     with transaction.atomic():
         first = world.client("rita").api("post", "/requests/", NEW, **KEY)
-        thread = threading.Thread(target=repeat)
-        thread.start()
+        thread = beside(repeat)
         thread.join(timeout=0.5)
         assert thread.is_alive()
-    thread.join(timeout=10)
+    thread.join(PATIENCE_S)
 
     assert [answer.json()["number"] for answer in answers] == [first.json()["number"]]
     assert Request.objects.count() == 1

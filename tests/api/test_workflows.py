@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from apps.accounts.models import User
 from apps.outbox.models import Event
@@ -15,6 +13,7 @@ from apps.workflows.services.drafting import create_workflow, save_draft
 from tests.api.conftest import API, Client
 from tests.api.drawing import BROKEN, DRAFT, FIRST, SECOND, administrator, errors, everything, make_drawn, refused
 from tests.factories import make_person
+from tests.races import at_once
 
 
 @pytest.fixture
@@ -220,19 +219,12 @@ def test_of_two_people_who_save_at_once_one_is_told(there_is_one: bool, request:
     if there_is_one:
         save_draft(workflow, document=FIRST, actor=None)
     tag = {"If-Match": ada.api("get", DRAFT)["ETag"]} if there_is_one else {}
-    start, answers = threading.Barrier(2), {}
+    answers: dict[str, int] = {}
 
     def save(name: str) -> None:
-        start.wait()
         answers[name] = ada.api("put", DRAFT, {"document": {**SECOND, "name": name}}, **tag).status_code
-        connection.close()
 
-    threads = [threading.Thread(target=save, args=[name]) for name in ("One", "Two")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
+    assert at_once(lambda: save("One"), lambda: save("Two")) == []
     (winner,) = [name for name, status in answers.items() if status < 300]
     (loser,) = [status for name, status in answers.items() if name != winner]
     assert loser in ((412,) if there_is_one else (412, 428))

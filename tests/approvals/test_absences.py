@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -37,6 +36,7 @@ from tests.factories import (
     make_workflow,
     refusal,
 )
+from tests.races import at_once
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -376,16 +376,7 @@ def test_the_statements_of_a_sweep_do_not_grow_with_the_seats_that_are_where_the
 def test_two_sweeps_at_once_move_every_seat_once(people):
     requests = many(people, 12)
     away(people.ann, people.ben)
-
-    def sweep() -> None:
-        swept()
-        connection.close()
-
-    threads = [threading.Thread(target=sweep) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    assert at_once(*[swept] * 3) == []
     swept()
     assert holders(requests) == {"ben for ann"}
     assert Event.objects.filter(type="approval.asked").count() == 13

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from django.db import connection, transaction
+from django.db import transaction
 
 from apps.approvals.models import Decision
 from apps.calendars.models import CalendarVersion
@@ -35,6 +34,7 @@ from tests.factories.approvals import (
     status_of,
     told,
 )
+from tests.races import at_once
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 FRIDAY = datetime(2026, 11, 27, 14, tzinfo=UTC)  # 15:00 in Amsterdam: two hours before closing
@@ -353,24 +353,7 @@ def test_a_sweep_that_is_killed_in_the_middle_is_done_over_once(world, three):
 def test_two_sweeps_at_once_remind_and_expire_once(world):
     anna = make_person("anna")
     request = asked_on_friday(world, level("one", anna, deadline=in_time("expire", remind_at=[50])))
-
-    def twice(instant: datetime) -> None:
-        start = threading.Barrier(2)
-
-        def run() -> None:
-            try:
-                start.wait(20)
-                run_sweeps(instant)
-            finally:
-                connection.close()
-
-        threads = [threading.Thread(target=run) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
-
-    twice(MONDAY_DUE - HOUR)
-    twice(MONDAY_DUE)
+    for instant in (MONDAY_DUE - HOUR, MONDAY_DUE):
+        assert at_once(*[lambda at=instant: run_sweeps(at)] * 2) == []
     assert (reminded(request), status_of(request)) == ([50], ("expired", 0))
     assert len(told(request, "approval.timed_out")) == 1

@@ -37,8 +37,8 @@ from tests.factories.approvals import (
     status_of,
     told,
 )
+from tests.races import PATIENCE_S, at_once, beside, in_one_transaction
 from tests.requests.agreement import assert_agreement
-from tests.requests.test_keys_concurrency import at_once, in_one_transaction
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 Act = Callable[[], object]
@@ -62,17 +62,15 @@ def overlapping(first: Act, second: Act) -> list[type[BaseException]]:
                 after()
         except BaseException as error:
             raised.append(type(error))
-        finally:
-            connection.close()
 
     def let_the_other_come() -> None:
         acted.set()
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while not over.is_set() and not (waiting and is_blocked(waiting[0])) and time.monotonic() < end:
             time.sleep(0.01)
 
     def wait_for_the_first() -> None:
-        assert acted.wait(30)
+        assert acted.wait(PATIENCE_S)
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_backend_pid()")
             waiting.append(cursor.fetchone()[0])
@@ -81,14 +79,9 @@ def overlapping(first: Act, second: Act) -> list[type[BaseException]]:
         run(second, wait_for_the_first, lambda: None)
         over.set()
 
-    threads = [
-        threading.Thread(target=run, args=(first, lambda: None, let_the_other_come)),
-        threading.Thread(target=following),
-    ]
+    threads = [beside(lambda: run(first, lambda: None, let_the_other_come)), beside(following)]
     for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+        thread.join(PATIENCE_S)
     assert not any(thread.is_alive() for thread in threads)
     return raised
 
@@ -253,14 +246,14 @@ def test_somebody_who_leaves_while_the_sweep_looks_is_seen_by_the_next(scene):
 
 def test_everything_at_once_has_one_outcome_and_no_deadlock(scene):
     acts = [scene.approve, scene.reject, scene.withdraw, scene.override, scene.reassign, scene.expire, scene.sweep]
-    raised = at_once([lambda act=act: in_one_transaction(act) for act in acts])
+    raised = at_once(*(lambda act=act: in_one_transaction(act) for act in acts))
     assert {type(error) for error in raised} <= {AlreadyDecided}
     assert approval_of(scene.request).status != "pending"
     assert_one_outcome(scene.request)
 
 
 def test_fifty_clients_at_one_seat_get_one_answer_in_and_49_are_too_late(scene):
-    raised = at_once([lambda: in_one_transaction(scene.approve)] * MANY)
+    raised = at_once(*[lambda: in_one_transaction(scene.approve)] * MANY)
     assert [type(error) for error in raised] == LATE * (MANY - 1)
     assert (status_of(scene.request), Decision.objects.count()) == (("approved", 0), 1)
     assert_one_outcome(scene.request)
@@ -275,7 +268,7 @@ def test_fifty_programs_at_one_seat_get_one_200_and_49_times_409(scene):
         body = {"decision": "approve", "seat": seat}
         answers.append(client.post(f"/api/v1/approvals/{pk}/decide/", body, format="json").status_code)
 
-    assert at_once([post] * MANY) == []
+    assert at_once(*[post] * MANY) == []
     assert sorted(answers) == [200, *[409] * (MANY - 1)]
     assert_one_outcome(scene.request)
 
@@ -283,5 +276,5 @@ def test_fifty_programs_at_one_seat_get_one_200_and_49_times_409(scene):
 def test_a_person_with_two_requests_at_once_has_both_answers(world):
     anna = make_person("anna")
     requests = [ask(world.requester, level("one", anna), key=f"key{n}") for n in range(2)]
-    assert at_once([lambda one=one: in_one_transaction(lambda: decide(one, anna)) for one in requests]) == []
+    assert at_once(*(lambda one=one: in_one_transaction(lambda: decide(one, anna)) for one in requests)) == []
     assert [status_of(one)[0] for one in requests] == ["approved", "approved"]

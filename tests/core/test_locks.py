@@ -1,33 +1,22 @@
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.transaction import TransactionManagementError
 
 from apps.core.locks import lock_rows, require_transaction, try_advisory_lock
 from apps.outbox.models import Stream
+from tests.races import at_once, in_one_transaction
 
 pytestmark = pytest.mark.django_db(transaction=True)
-WAIT_S = 20
 
 
 def elsewhere(act: Callable[[], object]) -> object:
     """What the act answers in a transaction of another connection."""
     answers: list[object] = []
-
-    def run() -> None:
-        try:
-            with transaction.atomic():
-                answers.append(act())
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join(WAIT_S)
+    assert at_once(lambda: in_one_transaction(lambda: answers.append(act()))) == []
     return answers[0]
 
 

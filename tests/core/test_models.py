@@ -1,15 +1,14 @@
 from __future__ import annotations
 
-import threading
-
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.core.errors import Conflict
 from apps.core.models import canonical_json, digest
 from apps.requests.models import FormVersion
+from tests.races import at_once
 
 pytestmark = pytest.mark.sqlite
 ONE, TWO = {"fields": [{"name": "a"}]}, {"fields": [{"name": "b"}]}
@@ -80,21 +79,14 @@ def test_a_number_is_given_once():
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 def test_of_two_who_freeze_at_the_same_instant_each_number_has_one_document():
-    start, outcomes = threading.Barrier(2), []
+    outcomes: list[int] = []
 
     def freeze(document: dict) -> None:
-        start.wait()
         try:
             outcomes.append(FormVersion.freeze("x", document).n)
         except Conflict:
             outcomes.append(0)
-        finally:
-            connection.close()
 
-    threads = [threading.Thread(target=freeze, args=(document,)) for document in (ONE, TWO)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    assert at_once(lambda: freeze(ONE), lambda: freeze(TWO)) == []
     assert sorted(outcomes) in ([0, 1], [1, 2])
     assert FormVersion.objects.count() == len([n for n in outcomes if n])

@@ -5,11 +5,10 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from apps.accounts.models import User
 from apps.core import clock
@@ -23,19 +22,11 @@ from tests.api.conftest import Client
 from tests.factories import make_person
 from tests.outbox import listeners
 from tests.outbox.conftest import open_stream, tell, undone
+from tests.races import PATIENCE_S, at_once, beside
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
-WAIT_S = 20
 TYPE = "request.submitted"
 Poll = Callable[[User, int], list[tuple[int, int]]]
-
-
-def in_thread(work: Callable[[], object]) -> None:
-    """A connection of its own, closed at the end."""
-    try:
-        work()
-    finally:
-        connection.close()
 
 
 class SlowWriter:
@@ -44,20 +35,19 @@ class SlowWriter:
     def __init__(self, stream: Stream) -> None:
         self.written, self.may_commit = threading.Event(), threading.Event()
         self.event_id = 0
-        self.thread = threading.Thread(target=in_thread, args=(lambda: self.write(stream),))
-        self.thread.start()
-        assert self.written.wait(WAIT_S)
+        self.thread = beside(lambda: self.write(stream))
+        assert self.written.wait(PATIENCE_S)
 
     def write(self, stream: Stream) -> None:
         with transaction.atomic():
             new = NewEvent(type=TYPE, actor="user:1", at=clock.now())
             self.event_id = publish({lock_streams([stream.pk])[0]: [new]})[0].pk
             self.written.set()
-            assert self.may_commit.wait(WAIT_S)
+            assert self.may_commit.wait(PATIENCE_S)
 
     def commit(self) -> None:
         self.may_commit.set()
-        self.thread.join(WAIT_S)
+        self.thread.join(PATIENCE_S)
 
 
 def by_selector(reader: User, after: int) -> list[tuple[int, int]]:
@@ -99,13 +89,11 @@ def test_positions_have_no_gap_and_follow_each_stream_while_sequencers_race_with
         while not over.is_set():
             place_events()
 
-    with ThreadPoolExecutor(7) as pool:
-        placers = [pool.submit(in_thread, place) for _ in range(3)]
-        for writer in [pool.submit(in_thread, lambda one=one: write(one)) for one in streams]:
-            writer.result(WAIT_S)
-        over.set()
-        for placer in placers:
-            placer.result(WAIT_S)
+    placers = [beside(place) for _ in range(3)]
+    assert at_once(*(lambda one=one: write(one) for one in streams)) == []
+    over.set()
+    for placer in placers:
+        placer.join(PATIENCE_S)
     while place_events():
         pass
     total = per_stream * len(streams)
@@ -124,9 +112,7 @@ def test_only_one_sequencer_places_at_a_time() -> None:
     placed: list[int] = []
     with transaction.atomic():
         assert place_events() == 1
-        other = threading.Thread(target=in_thread, args=(lambda: placed.append(place_events()),))
-        other.start()
-        other.join(WAIT_S)
+        beside(lambda: placed.append(place_events())).join(PATIENCE_S)
     assert placed == [0]
     assert [event.position for event in Event.objects.all()] == [1]
 
@@ -137,11 +123,8 @@ def test_what_a_worker_is_just_claiming_another_one_leaves_alone(listening: None
     others: list[int] = []
     with transaction.atomic():
         assert len(relay._claim()) == 2
-        other = threading.Thread(target=in_thread, args=(lambda: others.append(len(relay._claim())),))
-        other.start()
-        other.join(5)
+        beside(lambda: others.append(len(relay._claim()))).join(PATIENCE_S)
         assert others == [0]
-    other.join(WAIT_S)
 
 
 def test_relays_that_race_deliver_each_event_once_and_in_order(listening: None) -> None:
@@ -149,9 +132,7 @@ def test_relays_that_race_deliver_each_event_once_and_in_order(listening: None) 
     for _ in range(8):
         for stream in streams:
             tell(stream, "both")
-    with ThreadPoolExecutor(3) as pool:
-        for running in [pool.submit(in_thread, run_relay) for _ in range(3)]:
-            running.result(WAIT_S)
+    assert at_once(*[run_relay] * 3) == []
     run_relay()
     assert set(Delivery.objects.values_list("status", "attempts", "fence")) == {("done", 1, 1)}
     for stream in streams:

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 
 import pytest
-from django.db import connection
 from standardwebhooks.webhooks import Webhook
 
 from apps.outbox.models import Delivery, Event, Incident
@@ -22,6 +21,7 @@ from apps.workflows.models import ActionCall, Timer
 from apps.workflows.services.secrets import set_secret
 from tests.core.http_receiver import Act, Receiver, answer, receiving
 from tests.factories import Json, line_document
+from tests.races import PATIENCE_S, at_once, beside
 from tests.requests.agreement import assert_agreement
 from tests.requests.flows import fresh, submit
 
@@ -225,14 +225,8 @@ def test_what_was_withdrawn_during_the_pause_is_not_sent_again(world):
 def test_an_answer_that_comes_after_the_withdrawal_moves_nothing(world):
     requests: list[Request] = []
 
-    def cancel() -> None:
-        cancel_request(requests[0], actor=world.requester)
-        connection.close()
-
     def cancel_first(handler: BaseHTTPRequestHandler) -> None:
-        cancelling = threading.Thread(target=cancel)
-        cancelling.start()
-        cancelling.join(20)
+        beside(lambda: cancel_request(requests[0], actor=world.requester)).join(PATIENCE_S)
         answer(body=b"1")(handler)
 
     with called(world, cancel_first, into="receipt") as (request, there):
@@ -256,22 +250,13 @@ def test_two_workers_at_once_may_send_twice_but_the_run_moves_once(world):
     together = threading.Barrier(2)
 
     def both(handler: BaseHTTPRequestHandler) -> None:
-        together.wait(20)
+        together.wait(PATIENCE_S)
         answer(body=b"1")(handler)
 
     with receiving(both) as there:
         request = submit(world, line_document("call", webhook(there, into="receipt")))
         delivery = Delivery(event=Event.objects.get(stream_id=request.pk, type="action.due"))
-
-        def work() -> None:
-            carry_out_due(delivery)
-            connection.close()
-
-        workers = [threading.Thread(target=work) for _ in range(2)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join(30)
+        assert at_once(*[lambda: carry_out_due(delivery)] * 2) == []
     assert len({call.headers["webhook-id"] for call in there.calls}) == 1
     assert (len(there.calls), fresh(request).status, ActionCall.objects.get().attempts) == (2, "completed", 1)
     assert Event.objects.filter(stream_id=request.pk, type="action.done").count() == 1

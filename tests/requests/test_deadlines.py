@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from django.db import connection
 
 from apps.outbox.models import Event
 from apps.requests.models import Request
@@ -17,6 +15,7 @@ from apps.requests.services.work import claim_task, complete_task
 from apps.requests.sweeps import run_sweeps
 from apps.workflows.models import Task, Timer
 from tests.factories import Json, line_document, make_calendar
+from tests.races import at_once
 from tests.requests.agreement import assert_agreement
 from tests.requests.flows import fresh, submit
 
@@ -180,16 +179,7 @@ def test_a_timer_that_an_earlier_one_of_the_same_sweep_has_closed_does_not_fire(
 def test_two_sweepers_at_once_fire_each_deadline_once(world):
     requests = [submit(world, {**chased(), "workflow": f"chased{n}"}) for n in range(8)]
     due = max(Timer.objects.values_list("due_at", flat=True))
-
-    def sweep() -> None:
-        run_sweeps(due)
-        connection.close()
-
-    threads = [threading.Thread(target=sweep) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    assert at_once(*[lambda: run_sweeps(due)] * 3) == []
     run_sweeps(due)
     assert Event.objects.filter(type="deadline.passed").count() == 8
     assert Task.objects.filter(visit__step="chase").count() == 8

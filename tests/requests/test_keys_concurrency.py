@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import pytest
 from django.db import connection, transaction
@@ -22,6 +22,7 @@ from apps.requests.sweeps import run_sweeps
 from apps.workflows.models import KeyClaim, Task
 from tests.factories import Json, line_document, make_request
 from tests.journeys.processes import ROOT, database_url
+from tests.races import at_once, beside, in_one_transaction
 from tests.requests.agreement import assert_agreement
 from tests.requests.flows import fresh, make_flow
 
@@ -44,29 +45,6 @@ with transaction.atomic():
 """
 
 
-def at_once(acts: Iterable[Callable[[], object]]) -> list[BaseException]:
-    """Runs the acts in threads that start together; what they raised."""
-    acts = list(acts)
-    start, raised = threading.Barrier(len(acts)), []
-
-    def run(act: Callable[[], object]) -> None:
-        try:
-            start.wait(20)
-            act()
-        except BaseException as error:
-            raised.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    assert not any(thread.is_alive() for thread in threads)
-    return raised
-
-
 def open_claims() -> list[tuple[int, bool]]:
     rows = KeyClaim.objects.filter(ended_at=None).order_by("id")
     return [(claim.stream_id, claim.granted_at is not None) for claim in rows]
@@ -80,11 +58,6 @@ def holder() -> int | None:
 
 def task_of(request: Request) -> Task:
     return tasks_of(request).get()
-
-
-def in_one_transaction(act: Callable[[], object]) -> None:
-    with transaction.atomic():
-        act()
 
 
 def serve_until_nobody_waits(world, requests: list[Request], *pumps: Callable[[], object]) -> list[int]:
@@ -108,7 +81,7 @@ def serve_until_nobody_waits(world, requests: list[Request], *pumps: Callable[[]
 
         return run
 
-    assert at_once([give_back, *(pumping(pump) for pump in pumps)]) == []
+    assert at_once(give_back, *(pumping(pump) for pump in pumps)) == []
     return served
 
 
@@ -116,7 +89,7 @@ def test_ten_people_begin_at_once_and_one_has_the_key(world):
     item = make_flow(line_document("shared", USE))
     tasks = [task_of(make_request(item, world.requester)) for _ in range(MANY)]
     raised = at_once(
-        lambda task=task: in_one_transaction(lambda: claim_task(task, actor=world.worker)) for task in tasks
+        *(lambda task=task: in_one_transaction(lambda: claim_task(task, actor=world.worker)) for task in tasks)
     )
     assert [type(error) for error in raised] == [KeyTaken] * (MANY - 1)
     assert Task.objects.filter(status="claimed").count() == 1
@@ -145,14 +118,14 @@ def test_ten_people_use_it_one_after_the_other_by_trying_again(world):
         assert holder() == task.stream_id
         in_one_transaction(lambda: complete_task(task, actor=world.worker))
 
-    assert at_once(lambda task=task: use(task) for task in tasks) == []
+    assert at_once(*(lambda task=task: use(task) for task in tasks)) == []
     assert Request.objects.filter(status="completed").count() == MANY
     assert open_claims() == []
 
 
 def test_ten_requests_that_ask_at_once_are_all_served_with_one_holder_at_any_time(world):
     item = make_flow(line_document("shared", TAKE))
-    raised = at_once([lambda: in_one_transaction(lambda: make_request(item, world.requester))] * MANY)
+    raised = at_once(*[lambda: in_one_transaction(lambda: make_request(item, world.requester))] * MANY)
     assert raised == []
     requests = list(Request.objects.all())
     assert len(open_claims()) == MANY
@@ -178,13 +151,11 @@ def test_giving_back_cancelling_asking_and_sweeping_at_once_make_no_deadlock(wor
             send_message(request, name="back", actor=world.administrator)
 
     raised = at_once(
-        [
-            *(lambda request=request: give_back(request) for request in requests[:4]),
-            *(lambda: in_one_transaction(lambda: make_request(item, world.requester)) for _ in range(3)),
-            run_relay,
-            run_sweeps,
-            run_sweeps,
-        ]
+        *(lambda request=request: give_back(request) for request in requests[:4]),
+        *(lambda: in_one_transaction(lambda: make_request(item, world.requester)) for _ in range(3)),
+        run_relay,
+        run_sweeps,
+        run_sweeps,
     )
     assert [error for error in raised if not isinstance(error, DomainError)] == []
     run_relay()
@@ -203,12 +174,11 @@ def test_a_process_that_is_killed_while_it_takes_the_key_leaves_nothing(world):
     try:
         assert killed.stdout is not None
         assert killed.stdout.readline() == "holding\n"
-        waiting = threading.Thread(target=lambda: (claim_task(second, actor=world.worker), connection.close()))
-        waiting.start()
+        waiting = beside(lambda: claim_task(second, actor=world.worker))
         waiting.join(1)
         assert waiting.is_alive()
         killed.kill()
-        waiting.join(30)
+        waiting.join(60)
         assert not waiting.is_alive()
     finally:
         killed.kill()

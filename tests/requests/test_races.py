@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import threading
-
 import pytest
-from django.db import connection, transaction
 
 from apps.core.errors import DomainError, TransitionNotAllowed
 from apps.requests.models import Request
@@ -12,6 +9,7 @@ from apps.requests.services.work import claim_task, complete_task, send_message
 from apps.requests.sweeps import run_sweeps
 from apps.workflows.models import StepVisit, Task, Timer
 from tests.factories import Json, refusal
+from tests.races import at_once, in_one_transaction
 from tests.requests.agreement import assert_agreement
 from tests.requests.flows import fresh, submit
 
@@ -111,19 +109,6 @@ def test_cancelling_takes_all_of_them_back(world):
 def test_everything_at_the_same_instant_has_one_winner(world, again):
     request = submit(world, contest())
     task, timer = Task.objects.get(), Timer.objects.get()
-    start, surprises = threading.Barrier(3), []
-
-    def run(act) -> None:
-        try:
-            start.wait(10)
-            with transaction.atomic():
-                act()
-        except DomainError:
-            pass
-        except BaseException as error:
-            surprises.append(error)
-        finally:
-            connection.close()
 
     def sweep() -> None:
         run_sweeps(timer.due_at)
@@ -132,11 +117,7 @@ def test_everything_at_the_same_instant_has_one_winner(world, again):
         send_message(Request.objects.get(pk=request.pk), name="word", actor=world.administrator)
 
     acts = (lambda: claim_task(task, actor=world.worker), sweep, message)
-    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert surprises == []
+    raised = at_once(*(lambda act=act: in_one_transaction(act) for act in acts))
+    assert [error for error in raised if not isinstance(error, DomainError)] == []
     assert_agreement(request)
     assert sorted(statuses().values())[-2:] == ["withdrawn", "withdrawn"]

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from apps.approvals.models import Approval
 from apps.outbox.models import Event
@@ -15,31 +12,11 @@ from apps.requests.services.decisions import record_decision
 from apps.requests.services.rebasing import Rebase, apply
 from apps.requests.services.rebasing_work import ask_rebase, confirm_rebase, rebase_to_policy, run_rebasings
 from tests.factories import make_request
+from tests.races import at_once
 from tests.requests.flows import fresh
 from tests.requests.test_clocks import plain, policy, resolution, stored_equals_replay
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
-
-
-def at_once(*acts: Callable[[], object]) -> None:
-    """All of them, each in a thread with a connection of its own; what one raises is raised."""
-    barrier, failures = threading.Barrier(len(acts)), []
-
-    def run(act: Callable[[], object]) -> None:
-        try:
-            barrier.wait(5)
-            act()
-        except Exception as error:
-            failures.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert failures == []
 
 
 def decide(request: Request, world) -> None:
@@ -53,10 +30,11 @@ def test_a_decision_at_the_same_moment_and_the_rebase_both_happen_once(world, re
     requests = [make_request(world.item, world.requester) for _ in range(4)]
     newest = policy("standard", resolution(durations=plain(7200), warn_at=[50]))
     rebase = Rebase(policy=newest, retroactive=retroactive)
-    at_once(
+    raised = at_once(
         lambda: apply(rebase, actor=None),
         lambda: [decide(one, world) for one in reversed(requests)],
     )
+    assert raised == []
     for request in requests:
         told = list(Event.objects.filter(stream_id=request.pk).order_by("seq").values_list("seq", "type"))
         assert [seq for seq, _ in told] == list(range(1, len(told) + 1))
@@ -73,7 +51,7 @@ def test_two_workers_at_once_carry_each_request_over_once(world):
     policy("standard", resolution(durations=plain(60)))
     row = ask_rebase(rebase_to_policy("standard"), actor=world.administrator)
     confirm_rebase(row, actor=world.administrator)
-    at_once(run_rebasings, run_rebasings, lambda: apply(rebase_to_policy("standard"), actor=None))
+    assert at_once(run_rebasings, run_rebasings, lambda: apply(rebase_to_policy("standard"), actor=None)) == []
     row = Rebasing.objects.get()
     assert (row.status, row.failed) == ("done", 0)
     assert Event.objects.filter(type="sla.rebased").count() == 4
@@ -87,5 +65,5 @@ def test_two_looks_at_once_leave_one_to_go_on(world):
     policy("standard", resolution(durations=plain(60)))
     rebase = rebase_to_policy("standard")
     row = ask_rebase(rebase, actor=world.administrator)
-    at_once(*[lambda: confirm_rebase(row, actor=world.administrator)] * 3)
+    assert at_once(*[lambda: confirm_rebase(row, actor=world.administrator)] * 3) == []
     assert (run_rebasings(), Event.objects.filter(type="sla.rebased").count()) == (1, 1)

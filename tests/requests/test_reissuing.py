@@ -41,6 +41,7 @@ from tests.factories import (
     publish_document,
     refusal,
 )
+from tests.races import PATIENCE_S, beside
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
@@ -361,22 +362,19 @@ def test_of_a_workflow_and_a_form_that_do_not_fit_each_other_only_the_first_is_p
     held, go_on = threading.Event(), threading.Event()
 
     def reissue() -> None:
-        held.wait(10)
+        assert held.wait(PATIENCE_S)
         go_on.set()
         try:
             publish_form("thing", WITHOUT_AMOUNT)
         except WouldBreak as error:
             refusals.append(type(error))
-        finally:
-            connection.close()
 
-    other = threading.Thread(target=reissue)
-    other.start()
+    other = beside(reissue)
     with transaction.atomic():
         publish_workflow(workflow, actor=None)
         held.set()
-        go_on.wait(10)
+        assert go_on.wait(PATIENCE_S)
         other.join(0.3)
         assert other.is_alive()
-    other.join(20)
+    other.join(PATIENCE_S)
     assert (refusals, FormVersion.objects.count()) == ([WouldBreak], 1)

@@ -22,6 +22,7 @@ from apps.sla.models import SlaClock, SlaPolicyVersion
 from apps.sla.selectors import policy_of
 from apps.workflows.models import StepVisit, Timer
 from tests.factories import line_document, make_calendar, make_item, make_request, make_workflow
+from tests.races import PATIENCE_S, at_once, beside
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -204,12 +205,10 @@ def test_a_sweep_leaves_a_stream_that_somebody_holds_for_the_next_time(world):
         with transaction.atomic():
             lock_streams([request.pk])
             holding.set()
-            release.wait(10)
-        connection.close()
+            release.wait(PATIENCE_S)
 
-    thread = threading.Thread(target=hold)
-    thread.start()
-    holding.wait(10)
+    thread = beside(hold)
+    assert holding.wait(PATIENCE_S)
     assert sweeps.run_sweeps(due)["timers"] == 1
     release.set()
     thread.join()
@@ -223,15 +222,6 @@ def test_a_sweep_leaves_a_stream_that_somebody_holds_for_the_next_time(world):
 def test_two_sweepers_at_once_warn_once_each(world):
     requests = [make_request(world.item, world.requester) for _ in range(12)]
     now = max(request.submitted_at for request in requests) + timedelta(minutes=31)
-
-    def sweep() -> None:
-        sweeps.run_sweeps(now)
-        connection.close()
-
-    threads = [threading.Thread(target=sweep) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    assert at_once(*[lambda: sweeps.run_sweeps(now)] * 3) == []
     sweeps.run_sweeps(now)
     assert count_of("sla.warned") == 12

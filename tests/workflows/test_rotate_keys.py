@@ -1,16 +1,16 @@
 from __future__ import annotations
 
 import base64
-import threading
 from io import StringIO
 
 import pytest
 from auditlog.models import LogEntry
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
+from django.db import transaction
 
 from apps.workflows.models import Secret
 from apps.workflows.services.secrets import reseal_secrets, reveal, sealing_keys, set_secret
+from tests.races import PATIENCE_S, beside
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
@@ -97,17 +97,11 @@ def test_a_batch_is_a_number_of_secrets(three, text):
 @pytest.mark.django_db(transaction=True)
 def test_a_value_that_somebody_is_replacing_is_not_written_over(three):
     done: list[str] = []
-
-    def run() -> None:
-        done.extend(rotate())
-        connection.close()
-
-    other = threading.Thread(target=run)
     with transaction.atomic():
         set_secret("b", value="another", actor=None)
-        other.start()
+        other = beside(lambda: done.extend(rotate()))
         other.join(0.5)
         assert other.is_alive()
-    other.join(20)
+    other.join(PATIENCE_S)
     assert [reveal(name) for name in three] == [b"value of a", b"another", b"value of c"]
     assert done[0] == "2 sealed anew under the key '2026', 1 were already."
