@@ -6,15 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from apps.sla.models import SlaPolicyVersion
-from tests.conftest import CHROMIUM
+from tests.chromium import chromium
 from tests.core.admin_pages import address, admin_client
 from tests.factories import make_calendar
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 
@@ -22,14 +21,12 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 def page(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, live_server) -> Iterator[Page]:
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # the browser's driver runs a loop in this thread
     session = admin_client()[0].cookies["sessionid"].value
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+    with chromium() as browser:
         tab = browser.new_context(
             base_url=live_server.url, viewport={"width": 1280, "height": 1000}, color_scheme=request.param
         )
         tab.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
         yield tab.new_page()
-        browser.close()
 
 
 def violations(page: Page) -> list[str]:
