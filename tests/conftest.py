@@ -10,14 +10,17 @@ from functools import lru_cache
 from pathlib import Path
 
 import pytest
+import time_machine
 from django.db import connection
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.backends.sqlite3.base import DatabaseWrapper as SqliteDatabase
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker
 
 from apps.approvals import selectors as approval_selectors
 from apps.calendars import selectors as calendar_selectors
+from apps.core import clock
 from apps.requests import facts
 from apps.requests.selectors import rounds
 from apps.sla import selectors as sla_selectors
@@ -35,8 +38,9 @@ VERSION_CACHES = (
     workflow_selectors.definition_of,
 )
 
-hypothesis_settings.register_profile("short", max_examples=40, deadline=None, print_blob=True)
-hypothesis_settings.register_profile("long", max_examples=1000, deadline=None, print_blob=True)
+HYPOTHESIS = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "print_blob": True}  # no stopwatch
+hypothesis_settings.register_profile("short", max_examples=40, **HYPOTHESIS)
+hypothesis_settings.register_profile("long", max_examples=1000, **HYPOTHESIS)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
 
@@ -46,6 +50,13 @@ def _fresh_version_caches() -> Iterator[None]:
     yield
     for cache in VERSION_CACHES:
         cache.cache_clear()
+
+
+@pytest.fixture
+def time_stands_still() -> Iterator[None]:
+    """At this instant: what is counted per minute is then counted within one minute."""
+    with time_machine.travel(clock.now(), tick=False):
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -225,7 +225,7 @@ def test_a_password_is_stored_nowhere(world: World, signed_request: Request, cap
 
 
 @pytest.fixture
-def few_tries() -> Any:
+def few_tries(time_stands_still: None) -> Any:
     """Three tries a minute."""
     cache.clear()
     with override_settings(RATELIMIT_ENABLE=True, LOGIN_RATE_PER_ACCOUNT="3/m"):

@@ -233,7 +233,7 @@ def test_a_signed_row_without_password_is_refused(world: World, signed: list[int
 
 
 @pytest.fixture
-def two_tries() -> Any:
+def two_tries(time_stands_still: None) -> Any:
     cache.clear()
     with override_settings(RATELIMIT_ENABLE=True, LOGIN_RATE_PER_ACCOUNT="2/m"):
         yield

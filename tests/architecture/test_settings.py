@@ -50,7 +50,7 @@ def start(code: str = "import django; django.setup()", **changes: str | None) ->
     env = {"PATH": os.environ["PATH"], **COMPLETE, **changes}
     command = [sys.executable, "-c", code]
     given = {name: value for name, value in env.items() if value is not None}
-    return subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, timeout=280)
 
 
 def read_settings(**changes: str | None) -> subprocess.CompletedProcess[str]:

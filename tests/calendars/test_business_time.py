@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from types import FrameType
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -19,6 +16,7 @@ from apps.calendars import business_time as bt
 from apps.calendars.business_time.rows import judge
 from apps.core.errors import InvalidInput
 from tests.calendars.naive import MINUTE, MINUTES, STARTS, assert_agrees, documents, naive_open_minutes
+from tests.costs import lines_of
 
 CASES = Path(__file__).parents[2].parent / "shared" / "data" / "sla" / "sla_dev.jsonl"
 ROWS = CASES.read_text().splitlines() if CASES.exists() else []
@@ -309,20 +307,3 @@ def test_a_far_deadline_costs_what_a_near_one_does() -> None:
 
     cost(2000)  # the sums over its weeks are made once
     assert cost(2000) == cost(16)
-
-
-def lines_of(act: Callable[[], object]) -> int:
-    """How many lines of Python the act executes."""
-    lines, before = 0, sys.gettrace()
-
-    def trace(frame: FrameType, event: str, argument: object) -> Callable[..., object]:
-        nonlocal lines
-        lines += event == "line"
-        return trace
-
-    sys.settrace(trace)
-    try:
-        act()
-    finally:
-        sys.settrace(before)
-    return lines

@@ -56,6 +56,7 @@ def test_a_wrong_password_an_unknown_and_a_closed_account_get_the_same_answer(wo
     assert len({text_of(answer) for answer in answers}) == 1
 
 
+@pytest.mark.usefixtures("time_stands_still")
 @pytest.mark.parametrize("settings_name", ["LOGIN_RATE_PER_ACCOUNT", "LOGIN_RATE_PER_ADDRESS"])
 def test_too_many_attempts_wait_even_with_the_right_password(
     world: World, anonymous: Client, settings, settings_name: str

@@ -177,6 +177,7 @@ def test_a_wrong_password_is_refused_beside_its_field_and_the_comment_kept(
     assert ("As agreed</textarea>" in page, "wrong-horse" in page) == (True, False)
 
 
+@pytest.mark.usefixtures("time_stands_still")
 def test_tries_with_a_password_are_counted_with_those_to_log_in(world: World, settings) -> None:
     request = ask(world.rita, level("law", world.mia, reauthenticate=SIGNED))
     settings.RATELIMIT_ENABLE, settings.LOGIN_RATE_PER_ACCOUNT = True, "2/m"

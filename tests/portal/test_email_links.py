@@ -336,6 +336,7 @@ def test_an_answer_for_somebody_else_says_for_whom(world: World, anonymous: Clie
     assert approval_of(request).status == "pending"
 
 
+@pytest.mark.usefixtures("time_stands_still")
 def test_visits_are_counted_by_address(world: World, request_: Request, settings) -> None:
     link = link_to(world.mia)
     settings.RATELIMIT_ENABLE, settings.LINK_RATE_PER_ADDRESS = True, "2/m"

@@ -282,7 +282,7 @@ def manage(tmp_path: Path, *args: str) -> tuple[int, Json]:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=280,
         check=False,
     )
     return done.returncode, json.loads(done.stdout.splitlines()[-1])
