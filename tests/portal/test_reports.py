@@ -223,7 +223,8 @@ def test_what_nobody_can_choose_is_not_there(world: World, auditor: User, query:
     assert [client.get(path, query).status_code for path in ("/reports/", "/reports/due.csv")] == [404, 404]
 
 
-def test_a_period_is_of_the_readers_days(world: World, auditor: User, monkeypatch) -> None:
+@pytest.mark.usefixtures("time_stands_still")
+def test_a_period_is_of_the_readers_days(world: World, auditor: User) -> None:
     auditor.time_zone = "Pacific/Kiritimati"
     auditor.save()
     world.ask()
@@ -237,6 +238,7 @@ def test_a_period_is_of_the_readers_days(world: World, auditor: User, monkeypatc
     assert shown == [True, False]
 
 
+@pytest.mark.usefixtures("time_stands_still")
 def test_quick_periods_keep_the_other_filters(world: World, auditor: User) -> None:
     world.ask()
     page = as_(auditor).get("/reports/", {"item": "laptop", "hours": "72", "from": "2020-02-01"}).content.decode()

@@ -80,7 +80,8 @@ def test_left_over_instances_keep_their_timers_when_the_deadline_of_their_step_i
     document = line_document("rest", pause)
     document["transitions"].append({"from": "pause", "to": "end", "deadline": "late"})
     request = submit(world, document)
-    assert list(Timer.objects.filter(closed_at=None).values_list("kind", "instance")) == [("wait", 0), ("wait", 1)]
+    timers = Timer.objects.filter(closed_at=None).order_by("id")
+    assert list(timers.values_list("kind", "instance")) == [("wait", 0), ("wait", 1)]
     assert_agreement(request)
     run_sweeps(Timer.objects.latest("due_at").due_at)
     assert fresh(request).status == "completed"

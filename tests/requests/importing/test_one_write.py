@@ -58,7 +58,9 @@ def everything_of(case: ImportedCase) -> dict[str, Any]:
         "clocks": [plain(row) for row in SlaClock.objects.filter(**of_stream).order_by("id")],
         "approvals": [plain(row) for row in Approval.objects.filter(**of_stream).order_by("id")],
         "seats": Seat.objects.filter(level__approval__stream=stream).count(),
-        "decisions": [plain(row) for row in Decision.objects.filter(seat__level__approval__stream=stream)],
+        "decisions": [
+            plain(row) for row in Decision.objects.filter(seat__level__approval__stream=stream).order_by("id")
+        ],
         "participants": RequestParticipant.objects.filter(request=case.request).count(),
         "case": (case.accepted, case.status, case.step, case.reason, case.refused_at),
         "request": _request(case.request),
