@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -26,16 +27,13 @@ from django.db import connection
 ROOT = Path(__file__).resolve().parent.parent.parent
 BIN = Path(sys.executable).parent
 NO_REDIS = "redis://127.0.0.1:1/0"
-PORTS = range(18000, 28000)  # below the ephemeral range, so no client's socket takes one
+PORTS = range(11000, 21000)  # below the ephemeral range, so no client's socket takes one; no receiver's either
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    while True:
-        port = random.choice(PORTS)
-        with closing(socket.socket()) as probe:
-            if probe.connect_ex(("127.0.0.1", port)) != 0:
-                return port
+def free_ports(count: int) -> list[int]:
+    """Different ports of 127.0.0.1 that nobody listens on."""
+    found = (port for port in random.sample(PORTS, len(PORTS)) if not _listens(port))
+    return list(islice(found, count))
 
 
 def wait_until(happened: Callable[[], bool], *, seconds: float, what: str) -> None:
@@ -64,16 +62,16 @@ def stop(started: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(started.pid, signal.SIGTERM)
     try:
-        started.wait(15)
+        started.wait(30)
     except subprocess.TimeoutExpired:
         with suppress(ProcessLookupError):
             os.killpg(started.pid, signal.SIGKILL)
-        started.wait(5)
+        started.wait(60)
 
 
 def answers(url: str) -> bool:
     with suppress(httpx.HTTPError):
-        return httpx.get(url, timeout=2).status_code == 200
+        return httpx.get(url, timeout=10).status_code == 200
     return False
 
 
@@ -107,10 +105,10 @@ def migrated_template() -> Iterator[str]:
 @contextmanager
 def redis_server(place: Path) -> Iterator[str]:
     """The URL of a Redis of its own that keeps nothing on disk."""
-    port = free_port()
+    (port,) = free_ports(1)
     command = [shutil.which("redis-server") or "", "--port", str(port), "--save", "", "--bind", "127.0.0.1"]
     with process(command, env=os.environ, log=place / "redis.log"):
-        wait_until(lambda: _listens(port), seconds=10, what="redis-server listens")
+        wait_until(lambda: _listens(port), seconds=60, what="redis-server listens")
         yield f"redis://127.0.0.1:{port}/0"
 
 
@@ -141,7 +139,7 @@ def production_env(place: Path, *, database: str, redis: str, **more: str) -> di
     }
 
 
-def manage(*arguments: str, env: Mapping[str, str], timeout: float = 120) -> str:
+def manage(*arguments: str, env: Mapping[str, str], timeout: float = 300) -> str:
     """Runs `manage.py` to its end and returns what it printed; its errors are the failure's message."""
     command = [sys.executable, "manage.py", *arguments]
     done = subprocess.run(command, cwd=ROOT, env=dict(env), capture_output=True, text=True, timeout=timeout)
@@ -172,7 +170,7 @@ def production_shape(place: Path, *, database: str) -> Iterator[Shape]:
         env = production_env(place, database=database, redis=redis)
         manage("collectstatic", "-v0", "--no-input", "--ignore", "drf_spectacular_sidecar", env=env)  # slow, unused
         manage("seed_demo", env=env)
-        ports = free_port(), free_port(), free_port()
+        ports = free_ports(3)
         for port in ports[:2]:
             web = ["granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
             _start(
@@ -183,7 +181,7 @@ def production_shape(place: Path, *, database: str) -> Iterator[Shape]:
         stack.enter_context(background(place, env=env))
         webs = tuple(f"http://127.0.0.1:{port}" for port in ports[:2])
         for url in (*webs, f"http://127.0.0.1:{ports[2]}"):
-            wait_until(lambda url=url: answers(f"{url}/healthz"), seconds=60, what=f"{url} answers")
+            wait_until(lambda url=url: answers(f"{url}/healthz"), seconds=180, what=f"{url} answers")
         yield Shape(
             webs=(webs[0], webs[1]),
             socket=f"ws://127.0.0.1:{ports[2]}/ws/",

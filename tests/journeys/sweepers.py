@@ -79,6 +79,12 @@ def requests_that_fall_due(count: int, *, seconds: float) -> list[Request]:
     ]
 
 
+def one_more_like(request: Request) -> Request:
+    """Another one, whose clock has all of that behind it and nobody has noticed."""
+    at = clock.now() - timedelta(seconds=LAST_AT_S + 1)
+    return create_request(request.item, Wish(title="Please", data={"reason": "x"}), actor=request.requester, at=at)
+
+
 # ------------------------------------------------------------------------------------ sweepers
 
 NURSERY = """
@@ -138,7 +144,7 @@ class Nursery:
     def end(self, pid: int) -> None:
         self.alive.remove(pid)
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not _lives(pid), seconds=10, what="the killed process is gone")
+        wait_until(lambda: not _lives(pid), seconds=60, what="the killed process is gone")
 
 
 def in_the_middle_of() -> list[str]:
@@ -181,7 +187,7 @@ def nursery() -> Iterator[Nursery]:
 # ------------------------------------------------------------------------------------ what must be true
 
 
-def wait_until_settled(*, seconds: float = 60) -> None:
+def wait_until_settled(*, seconds: float = 300) -> None:
     """No clock is due any more, everything is placed and delivered."""
 
     def settled() -> bool:

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.chromium import chromium
-from tests.journeys.processes import answers, free_port, manage, process, wait_until
+from tests.journeys.processes import answers, free_ports, manage, process, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 PASSWORD = "servicedemo"
@@ -21,7 +21,7 @@ PASSWORD = "servicedemo"
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[str]:
     """The address of a demonstration with its own SQLite file."""
-    port = free_port()
+    (port,) = free_ports(1)
     env = {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),

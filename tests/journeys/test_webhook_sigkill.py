@@ -25,7 +25,7 @@ from tests.journeys.ledger import broken_rules
 from tests.journeys.processes import ROOT, database_url, wait_until
 from tests.requests.agreement import assert_agreement
 
-pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
 WORKER = """
 import time
 import django
