@@ -32,7 +32,8 @@ PORTS = range(11000, 21000)  # below the ephemeral range, so no client's socket 
 
 def free_ports(count: int) -> list[int]:
     """Different ports of 127.0.0.1 that nobody listens on."""
-    found = (port for port in random.sample(PORTS, len(PORTS)) if not _listens(port))
+    chance = random.SystemRandom()  # the usual one has the same seed in each process that runs tests
+    found = (port for port in chance.sample(PORTS, len(PORTS)) if not _listens(port))
     return list(islice(found, count))
 
 
