@@ -46,9 +46,7 @@ def update_rows(rows: Sequence[Row], names: Iterable[str]) -> None:
         return
     model, wanted = type(rows[0]), [*names]
     if connection.vendor != "postgresql":
-        model._default_manager.bulk_create(
-            rows, update_conflicts=True, unique_fields=[_key(model).name], update_fields=wanted
-        )
+        model._default_manager.bulk_update(rows, wanted)
         return
     fields: list[Field] = [model._meta.get_field(name) for name in wanted]  # type: ignore[misc]
     given, key = [_key(model), *fields], _quoted(_key(model))

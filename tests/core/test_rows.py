@@ -65,6 +65,14 @@ def test_only_the_named_fields_of_the_given_rows_are_written_by_one_statement(co
     assert Stream.objects.get(pk=other.pk).last_seq == 0
 
 
+def test_a_row_that_is_not_there_any_more_is_passed_over_and_the_others_are_written():
+    kept, gone = stream(), stream()
+    Stream.objects.filter(pk=gone.pk).delete()
+    kept.last_seq = gone.last_seq = 3
+    update_rows([kept, gone], ["last_seq"])
+    assert list(Stream.objects.values_list("pk", "last_seq")) == [(kept.pk, 3)]
+
+
 def test_no_rows_are_no_statement():
     with CaptureQueriesContext(connection) as captured:
         insert_rows([])
