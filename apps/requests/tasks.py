@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from apps.requests import sweeps
-from apps.requests.services import checking, rebasing_work
+from apps.requests.services import checking, rebasing_worker
 from apps.requests.services.gate import check_workflow
 
 
@@ -19,4 +19,4 @@ def run_checks() -> None:
 
 @shared_task(name="apps.requests.tasks.run_rebasings", time_limit=600, soft_time_limit=570)
 def run_rebasings() -> None:
-    rebasing_work.run_rebasings()
+    rebasing_worker.run_rebasings()

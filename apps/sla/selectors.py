@@ -11,9 +11,8 @@ from django.db.models import Q, QuerySet
 
 from apps.calendars.business_time import Calendar
 from apps.calendars.selectors import calendar_of
-from apps.core.errors import InvalidInput
 from apps.outbox.models import Event
-from apps.sla.clock import CONTEXT_EVENTS, ClockEvent, ClockReading, replay
+from apps.sla.clock import CONTEXT_EVENTS, ClockEvent, ClockState, latest
 from apps.sla.clock.context import REBASED, SUBMITTED
 from apps.sla.enums import ClockStatus
 from apps.sla.models import SlaClock, SlaPolicyVersion
@@ -72,17 +71,13 @@ def events_told(stream_id: int) -> list[ClockEvent]:
     return [ClockEvent(type=kind, at=at, data=data) for kind, at, data in stored]
 
 
-def read_told(target: Target, events: Sequence[ClockEvent], until: datetime) -> ClockReading | None:
-    """The clock of a target as the events tell it, each under the policy version in force then.
+def state_told(target: Target, events: Sequence[ClockEvent], until: datetime) -> ClockState | None:
+    """The target's latest clock as the events tell it, each under the policy version in force then.
 
-    None where no event starts it: by the rules that a retroactive rebase brought there was never such a clock.
+    None where no event starts one: by the rules that a retroactive rebase brought there was never such a clock. Raises
+    InvalidInput if an event is earlier than the one before it.
     """
-    try:
-        return replay(target, CALENDARS, events, until, targets=targets_told(target.id, events))
-    except InvalidInput as refused:
-        if "events" not in refused.errors:
-            raise
-        return None
+    return latest(target, CALENDARS, events, until, targets=targets_told(target.id, events))
 
 
 def current_policy(key: str) -> SlaPolicyVersion | None:

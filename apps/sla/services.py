@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from apps.core.rows import update_rows
 from apps.outbox.models import Stream
-from apps.outbox.publish import SYSTEM, NewEvent
+from apps.outbox.publish import NewEvent
 from apps.sla import clock
-from apps.sla.clock import ClockEvent, ClockState, Context, Crossing, Target
+from apps.sla.anew import begins_clocks, ended, is_retroactive, measured_anew, newly_begun, told_of_begun
+from apps.sla.clock import ClockEvent, Context, Target
 from apps.sla.clock.context import REBASED, SUBMITTED
 from apps.sla.enums import ClockStatus, SlaEvent
 from apps.sla.models import SlaClock
-from apps.sla.selectors import CALENDARS, events_of, events_told, policy_of, read_told, target_of, unstopped
+from apps.sla.selectors import CALENDARS, events_of, events_told, policy_of, state_told, target_of, unstopped
+from apps.sla.stored import UPDATED, begun, crossings_of, event_of, started, state_of, store
 from apps.sla.targets import SlaPolicy
-
-COLUMNS = (
-    "priority", "allowed", "elapsed", "running_since", "due_at", "next_check_at", "breached_at", "stopped_at",
-    "open_items",
-)  # fmt: skip
-LISTS = ("warned", "escalated", "paused_by")
-SAVED = [*COLUMNS, *LISTS, "calendar_id", "policy_id", "status"]
-UPDATED = [name.removesuffix("_id") for name in SAVED]
 
 
 @dataclass(kw_only=True)
@@ -40,6 +33,7 @@ class Clocks:
     context: Context
     rows: list[SlaClock] | None = None
     changed: dict[int, SlaClock] = field(default_factory=dict)
+    heard: list[ClockEvent] = field(default_factory=list)
 
     @property
     def policy(self) -> SlaPolicy | None:
@@ -51,6 +45,7 @@ class Clocks:
         told: list[NewEvent] = []
         for event in events:
             happened = ClockEvent(type=event.type, at=event.at, data=event.data)
+            self.heard.append(happened)
             self.context = self.context.after(happened)
             if self.context.policy and event.type in events_of(self.context.policy):
                 if event.type == SUBMITTED and self.rows is None:
@@ -63,12 +58,12 @@ class Clocks:
 
     def next_at(self) -> datetime | None:
         """When the mere passing of time next changes one of them; None if never."""
-        return min((row.next_check_at for row in self._moving() if row.next_check_at), default=None)
+        return min((row.next_check_at for row in self.moving() if row.next_check_at), default=None)
 
     def fall_due(self, now: datetime) -> list[NewEvent]:
         """Marks the warnings, breaches and escalations that fell due until `now`, each once."""
         told: list[NewEvent] = []
-        due = [row for row in self._moving() if row.next_check_at and row.next_check_at <= now]
+        due = [row for row in self.moving() if row.next_check_at and row.next_check_at <= now]
         for row in due:
             state, crossings = clock.check(state_of(row), target_of(row), CALENDARS, now)
             store(row, state)
@@ -81,7 +76,7 @@ class Clocks:
         save_clocks([self.changed[pk] for pk in sorted(self.changed)])
         self.changed = {}
 
-    def _moving(self) -> list[SlaClock]:
+    def moving(self) -> list[SlaClock]:
         """The clocks that events can still move: one SELECT the first time."""
         if self.rows is None:
             self.rows = list(unstopped([self.stream.pk]))
@@ -93,7 +88,7 @@ class Clocks:
     def _follow(self, event: ClockEvent, told: list[NewEvent]) -> None:
         policy, new = self.policy, []
         assert policy is not None
-        live = {row.target: row for row in self._moving()}
+        live = {row.target: row for row in self.moving()}
         for target in policy.targets:
             row = live.get(target.id)
             begins = clock.begins(target, event, state_of(row) if row else None) and not self._is_over(
@@ -103,29 +98,54 @@ class Clocks:
                 self._mark([row])
             if begins:
                 new.append(started(self.stream, target, self.context, event.at))
+        self._add(new)
+        told += [event_of(SlaEvent.STARTED, row, event.at) for row in new]
+
+    def _add(self, new: Sequence[SlaClock]) -> None:
         if new:
             self.save()  # a clock that was reset is stopped in the database before its successor is there
             SlaClock.objects.bulk_create(new)
             self.rows = [*(self.rows or []), *new]
-            told += [event_of(SlaEvent.STARTED, row, event.at) for row in new]
 
     def _rebase(self, event: ClockEvent, told: list[NewEvent]) -> None:
-        """Measures the live clocks by the versions that the event names: from now on, or (`retroactive`) anew."""
-        past = [*events_told(self.stream.pk), event] if event.data.get("retroactive") else None
-        for row in self._moving():
+        """Measures the live clocks by the versions that the event names: from now on, or (`retroactive`) anew; then
+        those begin that there would be too, had a new policy been in force from the beginning.
+        """
+        assert self.context.policy is not None
+        past = self._told() if is_retroactive(event) else None
+        new = newly_begun(self.context, event, past, self._all()) if past and begins_clocks(event) else []
+        for row in self.moving():
             state, crossings, dropped = measured_anew(row, self.context, event, past)
             told += crossings_of(row, crossings)
-            if dropped and state.status == ClockStatus.VOID:
-                told.append(event_of(SlaEvent.VOIDED, row, event.at))
+            told += ended(row, state, event.at)
             if not dropped:
-                row.policy_id = self.context.policy or row.policy_id
+                row.policy_id = self.context.policy
             store(row, state, anew=past is not None and not dropped)
             self._mark([row])
+        rows = [begun(self.stream, target, state, policy=self.context.policy) for target, state in new]
+        self._add(rows)
+        for row, (target, _) in zip(rows, new, strict=True):
+            told += told_of_begun(row, target, event.at)
+
+    def _told(self) -> list[ClockEvent]:
+        """Everything told so far, in this write too."""
+        return [*events_told(self.stream.pk), *self.heard]
+
+    def _all(self) -> list[SlaClock]:
+        """The clocks that events can still move, and those that have stopped."""
+        moving = self.moving()
+        known = {row.pk for row in self.rows or ()}
+        stored = SlaClock.objects.filter(stream=self.stream).exclude(stopped_at=None)
+        stopped = [row for row in self.rows or () if row.stopped_at is not None]
+        return [*moving, *stopped, *(row for row in stored if row.pk not in known)]
 
     def _is_over(self, target: Target, row: SlaClock | None, event: ClockEvent) -> bool:
-        """Whether a target that is measured once has been measured."""
+        """Whether a target that is measured once has been measured, by the rules in force."""
         if target.repeats or row is not None or event.type == SUBMITTED:
             return False
+        told = self._told()[:-1]
+        if any(map(is_retroactive, told)):
+            return state_told(target, told, event.at) is not None
         return SlaClock.objects.filter(stream=self.stream, target=target.id).exists()
 
     def _advance(self, row: SlaClock, target: Target, event: ClockEvent, told: list[NewEvent]) -> bool:
@@ -137,25 +157,6 @@ class Clocks:
             told.append(event_of(kind, row, event.at))
         store(row, state)
         return state != before
-
-
-def measured_anew(
-    row: SlaClock, context: Context, event: ClockEvent, past: Sequence[ClockEvent] | None
-) -> tuple[ClockState, tuple[Crossing, ...], bool]:
-    """A live clock after the rebase that `event` tells of: its state, what it has newly behind it, and whether it is
-    dropped, because the policy does not measure it any more (its row keeps the version it ran under).
-
-    `context` is that after the event; `past` are all events up to it where the rebase is retroactive, else None.
-    """
-    assert context.policy is not None
-    was, target = target_of(row), policy_of(context.policy).target(row.target)
-    if target is not None and past is None:
-        return *clock.advance(state_of(row), target, context, CALENDARS, event, was=was), False
-    reading = read_told(target, past, event.at) if target is not None and past is not None else None
-    if reading is not None:
-        return reading.state, tuple(_newly_crossed(row, reading.state, event.at, target or was)), False
-    state, crossings = clock.check(state_of(row), was, CALENDARS, event.at)
-    return clock.dropped(state, was, CALENDARS, event.at), crossings, True
 
 
 def fall_due_together(stream_ids: Sequence[int], now: datetime) -> dict[int, list[NewEvent]]:
@@ -175,82 +176,7 @@ def save_clocks(rows: Sequence[SlaClock]) -> None:
     update_rows(rows, UPDATED)
 
 
-def state_of(row: SlaClock) -> ClockState:
-    """The stored clock as the pure core's value."""
-    values: dict[str, Any] = {name: getattr(row, name) for name in COLUMNS}
-    values |= {name: tuple(getattr(row, name)) for name in LISTS}
-    return ClockState(
-        target_id=row.target, status=row.status, calendar=row.calendar_id, started_at=row.started_at, **values
-    )
-
-
-def store(row: SlaClock, state: ClockState, *, anew: bool = False) -> None:
-    """The pure core's value into the row; a new status through its transition (`anew`: from whatever it was)."""
-    for name in COLUMNS:
-        setattr(row, name, getattr(state, name))
-    for name in LISTS:
-        setattr(row, name, list(getattr(state, name)))
-    row.calendar_id = state.calendar
-    if anew:
-        row.started_at = state.started_at
-        row.measure_anew(state.status)
-        return
-    for step in _PATHS.get((row.status, state.status), ()):
-        step(row)
-
-
-def started(stream: Stream, target: Target, context: Context, at: datetime) -> SlaClock:
-    """The row of a clock that starts, not yet written."""
-    assert context.policy is not None
-    state = clock.start(target, context, CALENDARS, at)
-    row = SlaClock(
-        stream=stream,
-        policy_id=context.policy,
-        target=target.id,
-        metric=target.metric,
-        started_at=at,
-    )
-    store(row, state)
-    return row
-
-
-def _newly_crossed(row: SlaClock, state: ClockState, at: datetime, target: Target) -> list[Crossing]:
-    """What a clock that is measured anew has behind it now and had not before, escalations included."""
-    found = [Crossing(kind="warned", at=at, percent=percent) for percent in state.warned if percent not in row.warned]
-    if state.breached_at is not None and row.status != ClockStatus.BREACHED:
-        found.append(Crossing(kind="breached", at=state.breached_at))
-    new = [one for one in target.escalations if one.id in state.escalated and one.id not in row.escalated]
-    return found + [Crossing(kind="escalated", at=at, escalation=one) for one in new]
-
-
-def crossings_of(row: SlaClock, crossings: Sequence[Crossing]) -> list[NewEvent]:
-    """The events of thresholds that were passed, in order."""
-    return [event_of(_CROSSED[crossing.kind], row, crossing.at, crossing=crossing) for crossing in crossings]
-
-
-def event_of(kind: SlaEvent, row: SlaClock, at: datetime, *, crossing: Crossing | None = None) -> NewEvent:
-    """What is told of a clock."""
-    data: dict[str, object] = {"clock": row.pk, "target": row.target, "metric": row.metric}
-    if crossing is not None:
-        data["reached_at"] = at.isoformat()  # the event's own `at` never goes back behind an earlier event
-        if crossing.percent is not None:
-            data["percent"] = crossing.percent
-        if crossing.escalation is not None:
-            data["escalation"], data["do"] = crossing.escalation.id, crossing.escalation.do
-    return NewEvent(type=kind, actor=SYSTEM, at=at, data=data)
-
-
-R, P, M, B, V = ClockStatus.RUNNING, ClockStatus.PAUSED, ClockStatus.MET, ClockStatus.BREACHED, ClockStatus.VOID
-_PATHS: Mapping[tuple[str, str], tuple[Callable[[SlaClock], None], ...]] = {
-    (R, P): (SlaClock.pause,),
-    (P, R): (SlaClock.resume,),
-    (R, M): (SlaClock.meet,),
-    (P, M): (SlaClock.meet,),
-    (R, B): (SlaClock.breach,),
-    (P, B): (SlaClock.breach,),
-    (R, V): (SlaClock.void,),
-    (P, V): (SlaClock.void,),
-}
+R, P, M, V = ClockStatus.RUNNING, ClockStatus.PAUSED, ClockStatus.MET, ClockStatus.VOID
 _TOLD: Mapping[tuple[str, str], SlaEvent] = {
     (R, P): SlaEvent.PAUSED,
     (P, R): SlaEvent.RESUMED,
@@ -258,9 +184,4 @@ _TOLD: Mapping[tuple[str, str], SlaEvent] = {
     (P, M): SlaEvent.MET,
     (R, V): SlaEvent.VOIDED,
     (P, V): SlaEvent.VOIDED,
-}
-_CROSSED: Mapping[str, SlaEvent] = {
-    "warned": SlaEvent.WARNED,
-    "breached": SlaEvent.BREACHED,
-    "escalated": SlaEvent.ESCALATED,
 }

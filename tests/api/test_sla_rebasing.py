@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from apps.outbox.models import Event
-from apps.requests.models import Rebasing
-from apps.requests.services.rebasing_work import run_rebasings
-from apps.sla.models import SlaClock
+from apps.requests.models import Rebasing, Request
+from apps.requests.services.rebasing_worker import run_rebasings
+from apps.sla.models import SlaClock, SlaPolicyVersion
 from tests.api.conftest import Client
-from tests.factories import make_person, make_sla
+from tests.factories import make_calendar, make_person, make_sla
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
@@ -34,6 +34,25 @@ def test_a_look_is_applied_by_a_worker_and_its_progress_can_be_read(world, admin
     done = admin.api("get", f"/sla/rebase/{said['id']}/").json()
     assert (done["status"], done["changed"], done["failed"]) == ("done", 1, 0)
     assert SlaClock.objects.get(stream_id=request.pk, target="resolution").allowed == 60
+
+
+def test_a_look_names_clocks_that_would_begin_and_requests_that_cannot_be_measured(world, admin):
+    sound, broken = world.ask(), world.ask()
+    pins = {**Request.objects.get(pk=broken.pk).pins, "calendars": {"office": 999_999}}
+    Request.objects.filter(pk=broken.pk).update(pins=pins)
+    make_calendar()
+    levels = ("critical", "high", "medium", "low")
+    new = {"id": "new", "metric": "resolution", "calendar": "office"}
+    new["durations"] = {level: {"business_seconds": 3600} for level in levels}
+    document = SlaPolicyVersion.objects.get(key="laptop").document
+    SlaPolicyVersion.freeze("laptop", {**document, "targets": [*document["targets"], new]})
+    said = admin.api("post", "/sla/rebase/preview/", {"policy": "laptop", "retroactive": True}).json()
+    assert (said["status"], said["begun"], said["moved"], said["unmeasured"]) == ("looked_at", 1, 0, 1)
+    (begun,) = said["shown"]
+    assert (begun["number"], begun["target"], begun["status"], begun["new_status"]) == (
+        sound.number, "new", None, "running",
+    )  # fmt: skip
+    assert said["reasons"] == [{"number": broken.number, "reason": "CalendarVersion matching query does not exist."}]
 
 
 @pytest.mark.parametrize(

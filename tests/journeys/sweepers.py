@@ -24,7 +24,7 @@ from apps.requests.models import Request
 from apps.requests.selectors.clocks import explained_clocks
 from apps.requests.services.lifecycle import Wish, create_request
 from apps.sla.models import SlaClock, SlaPolicyVersion
-from apps.sla.services import state_of
+from apps.sla.stored import state_of
 from tests.factories import line_document, make_item, make_person, make_workflow
 from tests.journeys.ledger import broken_rules
 from tests.journeys.processes import ROOT, database_url, wait_until

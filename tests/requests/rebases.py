@@ -9,8 +9,8 @@ from apps.requests.services.rebasing import Rebase
 from apps.requests.services.rebasing_work import (
     ask_rebase,
     confirm_rebase,
-    run_rebasings,
 )
+from apps.requests.services.rebasing_worker import run_rebasings
 from tests.requests.test_clocks import LEVELS
 
 NIGHT = {day: ["20:00-22:00"] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
@@ -32,3 +32,18 @@ def carried(world, rebase: Rebase) -> Rebasing:
     assert run_rebasings() == 1
     row.refresh_from_db()
     return row
+
+
+def waiting(calendar: str = "office", seconds: int = 36_000) -> dict:
+    """A workflow that waits for so many business seconds, and ends."""
+    return {
+        "format": 1,
+        "workflow": "waiting",
+        "name": "Waiting",
+        "steps": [
+            {"id": "start", "kind": "start"},
+            {"id": "rest", "kind": "wait", "name": "Rest", "for": {"business_seconds": seconds, "calendar": calendar}},
+            {"id": "done", "kind": "end", "outcome": "completed"},
+        ],
+        "transitions": [{"from": "start", "to": "rest"}, {"from": "rest", "to": "done"}],
+    }

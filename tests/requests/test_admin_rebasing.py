@@ -8,11 +8,11 @@ from django.test import Client
 from apps.calendars.models import BusinessCalendar
 from apps.calendars.services import freeze_calendar
 from apps.outbox.models import Event
-from apps.requests.models import Rebasing
-from apps.requests.services.rebasing_work import run_rebasings
+from apps.requests.models import Rebasing, Request
+from apps.requests.services.rebasing_worker import run_rebasings
 from apps.sla.models import SlaClock, SlaPolicyVersion
 from tests.core.admin_pages import admin_client
-from tests.factories import make_request, make_sla
+from tests.factories import make_calendar, make_request, make_sla
 from tests.requests.test_clocks import LEVELS, policy, resolution
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
@@ -36,7 +36,7 @@ def test_a_policy_is_looked_at_applied_and_its_result_shown(world):
     row = Rebasing.objects.get()
     assert answer["Location"] == f"/admin/requests/rebasing/{row.pk}/change/"
     page = text_of(client, answer["Location"])
-    assert "1 of 2 clocks move, 0 would now be breached, 0 no longer; 0 waits and deadlines move." in page
+    assert "1 of 2 clocks move, 0 begin, 0 would now be breached, 0 no longer; 0 waits and deadlines move." in page
     assert request.number in page
     assert "Apply to 1 request<" in page
     assert not Event.objects.filter(type="sla.rebased").exists()
@@ -47,6 +47,24 @@ def test_a_policy_is_looked_at_applied_and_its_result_shown(world):
     run_rebasings()
     assert "Applied: 1 request carried over." in text_of(client, answer["Location"])
     assert SlaClock.objects.get(stream_id=request.pk, target="resolution").allowed == 60
+
+
+def test_what_would_begin_and_what_cannot_be_measured_are_listed(world):
+    policy("standard", resolution())
+    sound, broken = (make_request(world.item, world.requester) for _ in range(2))
+    Request.objects.filter(pk=broken.pk).update(pins={**broken.pins, "calendars": {"office": 999_999}})
+    make_calendar()
+    durations = {level: {"business_seconds": 9000} for level in LEVELS}
+    policy("standard", resolution(), resolution(id="new", calendar="office", durations=durations))
+    client, _ = admin_client()
+    client.post(f"{ASK}?policy=standard", {"mode": "retroactive"})
+    page = text_of(client, f"/admin/requests/rebasing/{Rebasing.objects.get().pk}/change/")
+    assert "0 of 2 clocks move, 1 begin, 0 would now be breached, 0 no longer; 0 waits and deadlines move." in page
+    assert "would begin" in page
+    assert "1 request cannot be measured by the new version." in page
+    assert "Applied, it would stay on its version, with an incident." in page
+    assert "CalendarVersion matching query does not exist." in page
+    assert page.index(sound.number) < page.index(broken.number)
 
 
 def test_a_holiday_frozen_in_the_admin_leads_to_the_page_of_the_calendar(world):

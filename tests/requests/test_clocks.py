@@ -22,7 +22,8 @@ from apps.requests.selectors.clocks import explained_clocks
 from apps.requests.services.decisions import record_decision
 from apps.requests.services.lifecycle import Wish, cancel_request, create_request, hold_request, resume_request
 from apps.requests.services.priority import set_priority
-from apps.requests.services.rebasing import Rebase, apply, preview
+from apps.requests.services.rebasing import Rebase, apply
+from apps.requests.services.rebasing_look import preview
 from apps.requests.services.work import claim_task, complete_task
 from apps.requests.sweeps import run_sweeps
 from apps.sla.models import SlaClock, SlaPolicyVersion

@@ -10,7 +10,8 @@ import time_machine
 from apps.core import clock
 from apps.core.errors import InvalidInput
 from apps.outbox.models import Event
-from apps.requests.services.rebasing import Rebase, apply, preview, require_sound
+from apps.requests.services.rebasing import Rebase, affected, apply, require_sound
+from apps.requests.services.rebasing_look import preview
 from apps.requests.services.rebasing_work import (
     rebase_to_calendar,
     rebase_to_policy,
@@ -18,8 +19,9 @@ from apps.requests.services.rebasing_work import (
 from apps.requests.sweeps import run_sweeps
 from apps.sla.models import SlaClock
 from tests.factories import make_calendar, make_request, refusal
-from tests.requests.flows import fresh
-from tests.requests.rebases import BUSINESS, carried, shorter_hours
+from tests.requests.flows import fresh, make_flow, publish
+from tests.requests.rebases import BUSINESS, carried, shorter_hours, waiting
+from tests.requests.test_children import parent_document
 from tests.requests.test_clocks import kinds, plain, policy, resolution, stored_equals_replay
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
@@ -45,6 +47,31 @@ def test_a_policy_may_name_a_calendar_that_the_request_is_not_pinned_to(world):
     row = SlaClock.objects.get(stream_id=request.pk)
     assert (row.calendar, fresh(request).pins["calendars"]) == (office, {"office": office.pk})
     stored_equals_replay(request)
+
+
+@pytest.mark.parametrize("retroactive", [False, True])
+def test_a_calendar_that_a_child_has_pinned_stays_where_a_new_policy_names_it(world, retroactive):
+    """Clocks have heard nothing of what a child pins, so the rebase tells them."""
+    old = make_calendar("night")
+    publish({**waiting("night"), "workflow": "child"})
+    request = make_request(make_flow(parent_document(), sla_key="standard"), world.requester)
+    assert fresh(request).pins["calendars"] == {"night": old.pk}
+    shorter_hours("night")
+    policy("standard", {**resolution(calendar="night", durations=BUSINESS), "id": "resolution"})
+    carried(world, rebase_to_policy("standard", retroactive=retroactive))
+    assert fresh(request).pins["calendars"] == {"night": old.pk}
+    assert SlaClock.objects.get(stream_id=request.pk, target="resolution").calendar == old
+    stored_equals_replay(request)
+
+
+@pytest.mark.parametrize("key", ["2026", "0", "1_0"])
+def test_a_calendar_whose_key_reads_as_a_number_is_found(world, key):
+    old = make_calendar(key)
+    policy("standard", resolution(calendar=key, durations=BUSINESS))
+    request = make_request(world.item, world.requester)
+    new = shorter_hours(key)
+    assert list(affected(Rebase(replaces={old.pk: new.pk}))) == [request]
+    assert list(affected(Rebase(replaces={new.pk: old.pk}))) == []
 
 
 def test_what_was_counted_by_the_former_policy_stays_counted_from_now_on(world):

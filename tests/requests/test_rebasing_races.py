@@ -10,7 +10,8 @@ from apps.outbox.models import Event
 from apps.requests.models import Rebasing, Request
 from apps.requests.services.decisions import record_decision
 from apps.requests.services.rebasing import Rebase, apply
-from apps.requests.services.rebasing_work import ask_rebase, confirm_rebase, rebase_to_policy, run_rebasings
+from apps.requests.services.rebasing_work import ask_rebase, confirm_rebase, rebase_to_policy
+from apps.requests.services.rebasing_worker import run_rebasings
 from tests.factories import make_request
 from tests.races import at_once
 from tests.requests.flows import fresh

@@ -13,29 +13,15 @@ from apps.requests.services.rebasing_work import (
     ask_rebase,
     confirm_rebase,
     rebase_to_calendar,
-    run_rebasings,
 )
+from apps.requests.services.rebasing_worker import run_rebasings
 from apps.workflows.models import Timer
 from tests.factories import make_calendar, make_request
 from tests.factories.approvals import make_approval_item
 from tests.requests.flows import submit
-from tests.requests.rebases import carried, rebased, shorter_hours
+from tests.requests.rebases import carried, rebased, shorter_hours, waiting
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
-
-
-def waiting(calendar: str = "office", seconds: int = 36_000) -> dict:
-    return {
-        "format": 1,
-        "workflow": "waiting",
-        "name": "Waiting",
-        "steps": [
-            {"id": "start", "kind": "start"},
-            {"id": "rest", "kind": "wait", "name": "Rest", "for": {"business_seconds": seconds, "calendar": calendar}},
-            {"id": "done", "kind": "end", "outcome": "completed"},
-        ],
-        "transitions": [{"from": "start", "to": "rest"}, {"from": "rest", "to": "done"}],
-    }
 
 
 @pytest.mark.parametrize("retroactive", [False, True])

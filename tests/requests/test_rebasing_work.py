@@ -10,15 +10,15 @@ from apps.core import clock
 from apps.core.errors import Conflict, NotPermitted, TransitionNotAllowed
 from apps.outbox.models import Incident
 from apps.requests.models import Rebasing
-from apps.requests.services import rebasing_work
+from apps.requests.services import rebasing_work, rebasing_worker
 from apps.requests.services.lifecycle import cancel_request
 from apps.requests.services.rebasing import affected, apply_to
 from apps.requests.services.rebasing_work import (
     ask_rebase,
     confirm_rebase,
     rebase_to_policy,
-    run_rebasings,
 )
+from apps.requests.services.rebasing_worker import run_rebasings
 from tests.factories import make_request, refusal
 from tests.requests.flows import fresh
 from tests.requests.rebases import carried, rebased
@@ -70,7 +70,7 @@ def test_a_worker_killed_half_way_leaves_the_rest_to_the_next_one(world, monkeyp
         return apply_to(pk, *args, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(rebasing_work, "apply_to", dies_at_the_second)
+        patch.setattr(rebasing_worker, "apply_to", dies_at_the_second)
         with pytest.raises(KeyboardInterrupt):
             run_rebasings()
     row.refresh_from_db()
@@ -94,9 +94,9 @@ def test_a_worker_that_lost_its_place_rolls_its_request_back(world, monkeypatch)
         Rebasing.objects.update(claim=9)
         return changed
 
-    row = rebasing_work._claim()
-    monkeypatch.setattr(rebasing_work, "apply_to", overtaken)
-    rebasing_work._change(row, rebasing_work.rebase_of(row))
+    row = rebasing_worker._claim()
+    monkeypatch.setattr(rebasing_worker, "apply_to", overtaken)
+    rebasing_worker._change(row, rebasing_worker.rebase_of(row))
     assert rebased(request) == []
     assert Rebasing.objects.get().changed == 0
 
@@ -112,7 +112,7 @@ def test_a_request_that_cannot_be_carried_over_calls_an_operator_and_the_others_
             raise ValueError("no")
         return changed
 
-    monkeypatch.setattr(rebasing_work, "apply_to", fails_once)
+    monkeypatch.setattr(rebasing_worker, "apply_to", fails_once)
     row = carried(world, rebase_to_policy("standard"))
     assert (row.status, row.changed, row.failed) == ("done", 1, 1)
     assert (rebased(broken), len(rebased(sound))) == ([], 1)

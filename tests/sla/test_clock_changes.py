@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from apps.core.errors import InvalidInput
 from apps.sla.clock import (
     ClockEvent,
     Duration,
+    latest,
     replay,
 )
 from tests.sla.clocks import BOTH, HOUR, RESOLUTION, at, event, target, told
@@ -81,6 +85,17 @@ def test_a_rebase_counts_by_the_new_calendar_from_then_on_or_from_the_beginning(
     anew = rebased("02 20:00", replaces={"1": 2}, retroactive=True)
     whole = replay(RESOLUTION, BOTH, [begin, anew], at("02 21:00"))
     assert (whole.elapsed, whole.due_at, whole.state.calendar) == (7 * HOUR, at("02 22:00"), 2)
+
+
+def test_a_clock_that_never_started_is_none_and_events_out_of_order_are_refused() -> None:
+    begin, held = event("submitted", "02 14:00"), event("held", "02 15:00")
+    assert latest(RESOLUTION, BOTH, [held], at("02 16:00")) is None
+    assert latest(RESOLUTION, BOTH, [begin, held], at("02 16:00")) == (
+        replay(RESOLUTION, BOTH, [begin, held], at("02 16:00")).state
+    )
+    for events in ([held, begin], [event("commented", "02 15:00"), held, begin]):
+        with pytest.raises(InvalidInput, match="order of time"):
+            latest(RESOLUTION, BOTH, events, at("02 16:00"))
 
 
 def test_another_retroactive_rebase_does_not_undo_the_first() -> None:

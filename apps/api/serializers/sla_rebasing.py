@@ -15,10 +15,15 @@ STATUSES = [status.value for status in ClockStatus]
 class MovedClockSerializer(serializers.Serializer[Any]):
     number = serializers.CharField()
     target = serializers.CharField()
-    status = serializers.ChoiceField(choices=STATUSES)
+    status = serializers.ChoiceField(choices=STATUSES, allow_null=True, help_text="null: the clock would begin")
     due_at = serializers.CharField(allow_null=True)
     new_status = serializers.ChoiceField(choices=STATUSES)
     new_due_at = serializers.CharField(allow_null=True)
+
+
+class UnmeasuredSerializer(serializers.Serializer[Any]):
+    number = serializers.CharField()
+    reason = serializers.CharField()
 
 
 class RebasingSerializer(serializers.Serializer[Rebasing]):
@@ -38,7 +43,10 @@ class RebasingSerializer(serializers.Serializer[Rebasing]):
     failed = serializers.IntegerField(help_text="Requests that could not be: each has an incident")
     clocks = serializers.IntegerField(help_text="Clocks that were looked at")
     moved = serializers.IntegerField(help_text="Clocks that get another status or due time")
+    begun = serializers.IntegerField(help_text="Clocks that would begin: of targets that a policy newly has")
     breached = serializers.IntegerField(help_text="Clocks that would now be breached")
     no_longer_breached = serializers.IntegerField()
     timers = serializers.IntegerField(help_text="Waits and deadlines that fall due at another time")
-    shown = MovedClockSerializer(many=True, help_text="The first 200 clocks that move")
+    shown = MovedClockSerializer(many=True, help_text="The first 200 clocks that move or begin")
+    unmeasured = serializers.IntegerField(help_text="Requests that the look could not measure: they would be left out")
+    reasons = UnmeasuredSerializer(many=True, help_text="The first 200 of them, and why")

@@ -36,6 +36,7 @@ BUILDS: Mapping[str, Callable[..., Rebase]] = {
     "policy": rebasing_work.rebase_to_policy,
     "calendar": rebasing_work.rebase_to_calendar,
 }
+WHY = ("Request", "Why")
 HEADS = ("Request", "Target", "Due", "Due then", "State", "State then")
 
 
@@ -71,6 +72,8 @@ class RebasingAdmin(ReadOnlyAdmin):
             "title": f"Carry requests over: {row.target.replace(':', ' ')}",
             "row": row,
             "moved": table(HEADS, [_cells(one) for one in row.shown], empty=""),
+            "reasons": table(WHY, [(one["number"], one["reason"]) for one in row.reasons], empty=""),
+            "listed": row.moved + row.begun,
             "working": row.status in (RebasingStatus.LOOKING, RebasingStatus.CHANGING),
             "again": carry_over_url(*row.target.split(":", 1)),
             "words": _words(row),
@@ -139,7 +142,8 @@ def _named(request: HttpRequest) -> tuple[str, str]:
 
 
 def _cells(one: Mapping[str, Any]) -> Sequence[object]:
-    states = (ClockStatus(one["status"]).label, ClockStatus(one["new_status"]).label)
+    status = ClockStatus(one["status"]).label if one["status"] else "would begin"
+    states = (status, ClockStatus(one["new_status"]).label)
     return one["number"], one["target"], _when(one["due_at"]), _when(one["new_due_at"]), *states
 
 
@@ -148,9 +152,9 @@ def _when(instant: str | None) -> str:
 
 
 def _words(row: Rebasing) -> str:
-    """ "12 of 40 clocks move, 3 would now be breached, 1 no longer; 4 waits and deadlines move." """
+    """ "12 of 40 clocks move, 2 begin, 3 would now be breached, 1 no longer; 4 waits and deadlines move." """
     return (
-        f"{row.moved:,} of {row.clocks:,} clocks move, {row.breached:,} would now be breached,"
+        f"{row.moved:,} of {row.clocks:,} clocks move, {row.begun:,} begin, {row.breached:,} would now be breached,"
         f" {row.no_longer_breached:,} no longer; {row.timers:,} waits and deadlines move."
     )
 

@@ -32,10 +32,13 @@ class Rebasing(models.Model):
     claimed_until = models.DateTimeField(null=True)
     clocks = models.PositiveIntegerField(default=0)
     moved = models.PositiveIntegerField(default=0)
+    begun = models.PositiveIntegerField(default=0)
     breached = models.PositiveIntegerField(default=0)
     no_longer_breached = models.PositiveIntegerField(default=0)
     timers = models.PositiveIntegerField(default=0)
-    shown = models.JSONField(default=list)  # the first clocks that move
+    shown = models.JSONField(default=list)  # the first clocks that move or begin
+    unmeasured = models.PositiveIntegerField(default=0)
+    reasons = models.JSONField(default=list)  # the first requests that cannot be measured, and why
     changed = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
 

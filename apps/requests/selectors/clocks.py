@@ -11,6 +11,7 @@ from apps.calendars.models import CalendarVersion
 from apps.core import clock as time
 from apps.requests.models import Request
 from apps.sla import clock
+from apps.sla.anew import is_retroactive
 from apps.sla.clock import ClockEvent, ClockReading, Interval, Target
 from apps.sla.clock.context import REBASED
 from apps.sla.models import SlaClock
@@ -92,39 +93,39 @@ class _Lives:
 
     def __init__(self, events: Sequence[ClockEvent], until: datetime) -> None:
         self.events, self.until = events, until
-        self.rebased = [event.at for event in events if event.type == REBASED and event.data.get("retroactive")]
-        self.read: dict[tuple[str, datetime], tuple[ClockReading, ...]] = {}
+        self.retroactive = [n for n, event in enumerate(events) if is_retroactive(event)]
+        self.read: dict[tuple[str, int, datetime], tuple[ClockReading, ...]] = {}
 
     def of(self, row: SlaClock) -> ClockReading:
         """The reading of the clock that began and stopped when the row did; else of the one that began then."""
-        until = self._until(row)
-        if (row.target, until) not in self.read:
-            target = target_of(row)
-            self.read[row.target, until] = clock.replay_all(
-                target, CALENDARS, self.events, until, targets=targets_told(target.id, self.events)
-            )
-        began = [one for one in self.read[row.target, until] if one.state.started_at == row.started_at]
-        if not began:
-            return self._dropped(row)
-        return next((one for one in began if one.state.stopped_at == row.stopped_at), began[-1])
-
-    def _dropped(self, row: SlaClock) -> ClockReading:
-        """The clock as it was told until a retroactive rebase by whose rules it never began."""
-        stopped = row.stopped_at
-        before = [
-            event
-            for event in self.events
-            if stopped is None
-            or event.at < stopped
-            or (event.at == stopped and not (event.type == REBASED and event.data.get("retroactive")))
-        ]
-        target, until = target_of(row), stopped or self.until
-        reading = clock.replay(target, CALENDARS, before, until, targets=targets_told(target.id, before))
-        state = clock.dropped(reading.state, target, CALENDARS, until)
+        count, until = self._heard(row)
+        target, heard = target_of(row), self.events[:count]
+        if (row.target, count, until) not in self.read:
+            told = targets_told(target.id, heard)
+            self.read[row.target, count, until] = clock.replay_all(target, CALENDARS, heard, until, targets=told)
+        lives = self.read[row.target, count, until]
+        began = [one for one in lives if one.state.started_at == row.started_at] or lives
+        reading = next((one for one in began if one.state.stopped_at == row.stopped_at), began[-1])
+        if count == len(self.events) or not reading.state.is_live:
+            return reading
+        state = clock.dropped(reading.state, target, CALENDARS, until)  # by the rebase that it does not hear any more
         return replace(reading, status=state.status, due_at=state.due_at, state=state)
 
-    def _until(self, row: SlaClock) -> datetime:
-        """What is measured anew from the beginning leaves clocks alone that had stopped before."""
+    def _heard(self, row: SlaClock) -> tuple[int, datetime]:
+        """How many of the events the row heard, and until when it is read.
+
+        A retroactive rebase leaves clocks alone that had stopped before it, or that it drops; what had stopped before
+        the policy of its row was in force was measured by the rebase to that.
+        """
         stopped = row.stopped_at
-        is_left_alone = stopped is not None and any(at > stopped for at in self.rebased)
-        return stopped if stopped is not None and is_left_alone else self.until
+        if stopped is not None:
+            brought = next((n for n, event in enumerate(self.events) if _brings(event, row.policy_id)), -1)
+            for n in self.retroactive:
+                at, is_another = self.events[n].at, bool(self.events[n].data.get("policy"))
+                if n > brought and (at > stopped or (at == stopped and is_another)):
+                    return n, max(stopped, self.events[brought].at) if brought >= 0 else stopped
+        return len(self.events), self.until
+
+
+def _brings(event: ClockEvent, policy: int) -> bool:
+    return event.type == REBASED and event.data.get("policy") == policy

@@ -1,40 +1,39 @@
-"""Clocks measured anew when an SLA policy or a calendar has changed: first what would change, then the change.
+"""Clocks measured anew when an SLA policy or a calendar has changed; `rebasing_look.py` says first what would change.
 
 Only this moves a pin, and only of SLA policy and calendar; open business-time timers move with it. It is told as
-`sla.rebased` in each request's own stream, so that a replay of the events stays true. A target that is new in the
-policy starts with the next event that starts it.
+`sla.rebased` in each request's own stream, so that a replay of the events stays true.
+
+A target that is new in the policy starts with the next event that starts it. Where the rebase is retroactive its clock
+begins at once, as the events tell it: since when it would have run, live, met or breached by now; of several in the
+past the latest. What was told of nobody (who held the request, and its stage, before a target read that) is not known.
+A clock that had stopped is left alone.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.db.models.fields.json import KeyTransform
 
 from apps.accounts.models import User
 from apps.calendars.models import CalendarVersion
 from apps.calendars.selectors import current_version
-from apps.core import clock as time
 from apps.core.errors import InvalidInput
-from apps.outbox.models import Event
+from apps.core.json_keys import NamedKey
 from apps.requests.enums import IMPORT, OPEN_STATES
 from apps.requests.models import Request
 from apps.requests.services.pins import default_calendar
 from apps.requests.services.rebasing_timers import MovedTimer, moved_timers
-from apps.requests.services.writing import begin_write, context_of
-from apps.sla import clock
-from apps.sla.clock import ClockEvent, ClockState
+from apps.requests.services.writing import begin_write
+from apps.sla.clock import ClockEvent
 from apps.sla.enums import SlaEvent
 from apps.sla.models import SlaClock, SlaPolicyVersion
-from apps.sla.selectors import CALENDARS, policy_of, target_of, unstopped
-from apps.sla.services import measured_anew, state_of
+from apps.sla.selectors import policy_of
 from apps.workflows.models import Timer
 
 CHUNK = 200
@@ -65,19 +64,27 @@ class Rebase:
 
     @cached_property
     def calendars(self) -> Mapping[str, int]:
-        """The newest versions of the calendars that the policy names, for requests that are not pinned to them yet."""
+        """The newest versions of the calendars that the policy names."""
         found = {key: current_version(key) for key in (policy_of(self.policy.pk).calendars() if self.policy else ())}
         return {key: version.pk for key, version in sorted(found.items()) if version}
 
-    def event(self, at: datetime, done: Mapping[str, Any]) -> ClockEvent:
-        """What is told of it in a request's stream."""
-        return ClockEvent(type=SlaEvent.REBASED, at=at, data=self.data(done))
+    def calendars_of(self, request: Request) -> dict[str, int]:
+        """The versions of the calendars that the policy names which the request has by it: what is pinned stays pinned,
+        also by a child workflow, of which clocks have heard nothing.
+        """
+        pinned = request.pins.get("calendars") or {}
+        found = {key: pinned.get(key, newest) for key, newest in self.calendars.items()}
+        return {key: self.replaced.get(version, version) for key, version in found.items()}
 
-    def data(self, done: Mapping[str, Any]) -> dict[str, Any]:
+    def event(self, request: Request, at: datetime, done: Mapping[str, Any]) -> ClockEvent:
+        """What is told of it in the request's stream."""
+        return ClockEvent(type=SlaEvent.REBASED, at=at, data=self.data(request, done))
+
+    def data(self, request: Request, done: Mapping[str, Any]) -> dict[str, Any]:
         return {
             "policy": self.policy.pk if self.policy else None,
             "replaces": {str(old): new for old, new in self.replaced.items()},
-            "calendars": dict(self.calendars),
+            "calendars": self.calendars_of(request),
             "retroactive": self.retroactive,
             "done": dict(done),
         }
@@ -89,38 +96,6 @@ class Rebase:
         named |= {holder.get("team_calendar"), holder.get("calendar")}
         replaced = pins.get("sla") in self.former or not named.isdisjoint(self.replaced)
         return request.is_open and request.origin != IMPORT and replaced
-
-
-@dataclass(frozen=True, kw_only=True)
-class Moved:
-    """A clock that the rebase would move."""
-
-    number: str
-    target: str
-    status: str
-    due_at: datetime | None
-    new_status: str
-    new_due_at: datetime | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Preview:
-    """What a rebase would change: how many clocks it looks at and moves, which would be breached now or no longer, and
-    how many timers of waits and deadlines fall due at another time.
-    """
-
-    clocks: int
-    moved: tuple[Moved, ...]
-    timers: int = 0
-
-    @property
-    def breached(self) -> int:
-        """How many would now be breached."""
-        return sum(one.status != "breached" == one.new_status for one in self.moved)
-
-    @property
-    def no_longer_breached(self) -> int:
-        return sum(one.status == "breached" != one.new_status for one in self.moved)
 
 
 def require_sound(rebase: Rebase) -> None:
@@ -158,9 +133,9 @@ def affected(rebase: Rebase) -> QuerySet[Request]:
     old = sorted(rebase.replaced)
     if old:
         keys = CalendarVersion.objects.filter(pk__in=old).values_list("key", flat=True).distinct().order_by("key")
-        paths = [KeyTransform(key, KeyTransform("calendars", "pins")) for key in keys]
-        paths += [KeyTransform("requester_calendar", "pins")]
-        paths += [KeyTransform(name, KeyTransform("holder", "pins")) for name in ("team_calendar", "calendar")]
+        paths = [NamedKey(key, NamedKey("calendars", "pins")) for key in keys]
+        paths += [NamedKey("requester_calendar", "pins")]
+        paths += [NamedKey(name, NamedKey("holder", "pins")) for name in ("team_calendar", "calendar")]
         named = {f"named_{n}": path for n, path in enumerate(paths)}
         for name in named:
             concerned |= Q(**{f"{name}__in": old})
@@ -168,70 +143,6 @@ def affected(rebase: Rebase) -> QuerySet[Request]:
     else:
         found = Request.objects.all()
     return found.filter(concerned, status__in=OPEN_STATES).exclude(origin=IMPORT).order_by("pk")
-
-
-def preview(rebase: Rebase, *, now: datetime | None = None) -> Preview:
-    """What `apply` would change if it ran now. Reads only."""
-    parts = [preview_of(chunk, rebase, now or time.now()) for chunk in chunks(rebase)]
-    moved = tuple(one for part in parts for one in part.moved)
-    return Preview(clocks=sum(one.clocks for one in parts), moved=moved, timers=sum(one.timers for one in parts))
-
-
-def chunks(rebase: Rebase, *, after: int = 0) -> Iterator[list[Request]]:
-    """The requests concerned behind an id, some hundred at a time: memory does not grow with their number."""
-    while found := list(affected(rebase).filter(pk__gt=after)[:CHUNK]):
-        yield found
-        after = found[-1].pk
-
-
-def preview_of(requests: Sequence[Request], rebase: Rebase, now: datetime) -> Preview:
-    """What becomes of these requests; the number of statements does not depend on how many they are."""
-    ids = [request.pk for request in requests]
-    rows = defaultdict[int, list[SlaClock]](list)
-    for row in unstopped(ids):
-        rows[row.stream_id].append(row)
-    told = _told(ids) if rebase.retroactive else {}
-    moved: list[Moved] = []
-    looked_at = 0
-    for request in requests:
-        looked_at += len(rows[request.pk])
-        moved += _moved(request, rows[request.pk], told.get(request.pk), rebase, now)
-    timers = moved_timers(requests, rebase.replaced, now, retroactive=rebase.retroactive)
-    return Preview(clocks=looked_at, moved=tuple(moved), timers=len(timers))
-
-
-def _told(ids: Sequence[int]) -> Mapping[int, list[ClockEvent]]:
-    found: defaultdict[int, list[ClockEvent]] = defaultdict(list)
-    stored = Event.objects.filter(stream__in=ids).order_by("stream", "seq").values_list("stream", "type", "at", "data")
-    for stream, kind, at, data in stored.iterator(chunk_size=2000):
-        found[stream].append(ClockEvent(type=kind, at=at, data=data))
-    return found
-
-
-def _moved(
-    request: Request, rows: Sequence[SlaClock], told: list[ClockEvent] | None, rebase: Rebase, now: datetime
-) -> Iterator[Moved]:
-    context = context_of(request)
-    if context.policy is None:
-        return
-    event = rebase.event(max(now, told[-1].at) if told else now, done_of(rows))
-    past, after = [*told, event] if told is not None else None, context.rebased(event)
-    for row in rows:
-        before, _ = clock.check(state_of(row), target_of(row), CALENDARS, event.at)
-        state, _, _ = measured_anew(row, after, event, past)
-        if _shown(before) != _shown(state):
-            yield Moved(
-                number=request.number,
-                target=row.target,
-                status=before.status,
-                due_at=before.due_at,
-                new_status=state.status,
-                new_due_at=state.due_at,
-            )
-
-
-def _shown(state: ClockState) -> tuple[str, datetime | None]:
-    return state.status, state.due_at
 
 
 def apply(rebase: Rebase, *, actor: User | None) -> int:
@@ -254,9 +165,9 @@ def apply_to(pk: int, rebase: Rebase, *, actor: User | None) -> bool:
     write = begin_write(pk, actor=actor)
     if not rebase.concerns(write.request):
         return False
-    timers = moved_timers([write.request], rebase.replaced, write.at, retroactive=rebase.retroactive)
+    timers = moved_timers(write.request, rebase.replaced, write.at, retroactive=rebase.retroactive)
     _save_timers(timers)
-    data = rebase.data(done_of(unstopped([pk])))
+    data = rebase.data(write.request, done_of(write.clocks.moving()))
     if timers:
         data["timers"] = [{"timer": one.timer.pk, "due_at": one.due_at.isoformat()} for one in timers]
     write.tell(SlaEvent.REBASED, **data)
@@ -287,8 +198,3 @@ def done_of(rows: Sequence[SlaClock] | QuerySet[SlaClock]) -> dict[str, Any]:
     return {
         row.target: {"warned": row.warned, "escalated": row.escalated} for row in rows if row.warned or row.escalated
     }
-
-
-def retroactively(rebase: Rebase, *, retroactive: bool) -> Rebase:
-    """The same rebase, from the beginning or from now on."""
-    return replace(rebase, retroactive=retroactive)

@@ -7,8 +7,8 @@ where the timer started, with every hold after that, as `deadlines.put_deadlines
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ from apps.workflows.selectors import definition_of
 
 COUNTING = (TimerKind.WAIT, *STANDING_STILL)
 Hold = tuple[datetime, datetime | None]
+Place = tuple[int, int, int | None, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,40 +91,62 @@ class _Counting:
         return min([add(self.new, due, -one) for one in to_come] + [due])
 
 
-def moved_timers(
-    requests: Sequence[Request], replaces: Mapping[int, int], now: datetime, *, retroactive: bool
-) -> list[MovedTimer]:
-    """The open timers of the requests that fall due at another time; at most four statements, one without timers."""
-    if not replaces:
-        return []
-    counting = _counting(requests, replaces)
-    return [moved for one in counting if (moved := one.moved(now, retroactive=retroactive))]
+@dataclass(frozen=True, kw_only=True)
+class OpenTimers:
+    """The open timers of some requests, by stream, and what is needed to measure them."""
 
+    timers: Mapping[int, Sequence[Timer]] = field(default_factory=dict)
+    visits: Mapping[tuple[int, int], tuple[str, datetime]] = field(default_factory=dict)
+    levels: Mapping[Place, datetime] = field(default_factory=dict)
+    holds: Mapping[int, Sequence[Hold]] = field(default_factory=dict)
 
-def _counting(requests: Sequence[Request], replaces: Mapping[int, int]) -> Iterator[_Counting]:
-    by_id = {request.pk: request for request in requests}
-    found = Timer.objects.filter(stream__in=by_id, closed_at=None, kind__in=COUNTING).select_related("run")
-    timers = list(found.order_by("id"))
-    if not timers:
-        return
-    visits, levels, holds = _visits(timers), _levels(timers), _holds(timers)
-    for timer in timers:
-        request, (step, opened_at) = by_id[timer.stream_id], visits[timer.run_id, timer.visit]
+    @classmethod
+    def of(cls, requests: Sequence[Request]) -> OpenTimers:
+        """At most four statements, one without timers."""
+        ids = [request.pk for request in requests]
+        found = Timer.objects.filter(stream__in=ids, closed_at=None, kind__in=COUNTING).select_related("run")
+        timers: defaultdict[int, list[Timer]] = defaultdict(list)
+        for timer in found.order_by("id"):
+            timers[timer.stream_id].append(timer)
+        every = [timer for some in timers.values() for timer in some]
+        if not every:
+            return cls()
+        return cls(timers=timers, visits=_visits(every), levels=_levels(every), holds=_holds(every))
+
+    def moved(
+        self, request: Request, replaces: Mapping[int, int], now: datetime, *, retroactive: bool
+    ) -> list[MovedTimer]:
+        """Those of the request that fall due at another time. No statement but for a definition not yet read."""
+        counting = (self._counting(timer, request, replaces) for timer in self.timers.get(request.pk, ()))
+        return [moved for one in counting if one and (moved := one.moved(now, retroactive=retroactive))]
+
+    def _counting(self, timer: Timer, request: Request, replaces: Mapping[int, int]) -> _Counting | None:
+        """None where it counts by no calendar that is replaced."""
+        step, opened_at = self.visits[timer.run_id, timer.visit]
         seconds, key, remind_at = _spec(timer, step, request.pins)
         pinned = request.pins.get("calendars", {}).get(key)
         if pinned not in replaces:
-            continue
-        is_level = timer.kind == TimerKind.APPROVAL
+            return None
         place = (timer.run_id, timer.visit, timer.instance, timer.deadline)
-        yield _Counting(
+        holds = self.holds.get(timer.stream_id, ())
+        return _Counting(
             timer=timer,
             seconds=seconds,
             remind_at=remind_at,
             old=calendar_of(pinned),
             new=calendar_of(replaces[pinned]),
-            started=levels.get(place, opened_at) if is_level else opened_at,
-            holds=_of_timer(timer, holds[timer.stream_id], held=request.status == RequestStatus.ON_HOLD),
+            started=self.levels.get(place, opened_at) if timer.kind == TimerKind.APPROVAL else opened_at,
+            holds=_of_timer(timer, holds, held=request.status == RequestStatus.ON_HOLD),
         )
+
+
+def moved_timers(
+    request: Request, replaces: Mapping[int, int], now: datetime, *, retroactive: bool
+) -> list[MovedTimer]:
+    """The open timers of one request that fall due at another time; no statement where no calendar is replaced."""
+    if not replaces:
+        return []
+    return OpenTimers.of([request]).moved(request, replaces, now, retroactive=retroactive)
 
 
 def _of_timer(timer: Timer, holds: Sequence[Hold], *, held: bool) -> Sequence[Hold]:
@@ -140,7 +163,7 @@ def _visits(timers: Sequence[Timer]) -> dict[tuple[int, int], tuple[str, datetim
     }
 
 
-def _levels(timers: Sequence[Timer]) -> dict[tuple[int, int, int | None, str], datetime]:
+def _levels(timers: Sequence[Timer]) -> dict[Place, datetime]:
     runs = {timer.run_id for timer in timers if timer.kind == TimerKind.APPROVAL}
     if not runs:
         return {}

@@ -1,50 +1,26 @@
-"""A rebase as work with progress: looked at, confirmed by an administrator, applied by a worker request by request.
-
-What concerns few requests is looked at while somebody waits. A worker that dies leaves its place to the next one, a
-minute later; whatever it had committed stays and is not done again.
-"""
+"""A rebase as work with progress: looked at, confirmed by an administrator, applied by `rebasing_worker.py`."""
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
-import structlog
-from celery.exceptions import SoftTimeLimitExceeded
-from django.db import IntegrityError, OperationalError, transaction
-from django.db.models import F, Q
+from django.db import IntegrityError, transaction
 
 from apps.accounts.models import User
 from apps.calendars.models import CalendarVersion
 from apps.core import clock
 from apps.core.errors import Conflict, InvalidInput, NotPermitted, NotVisible, TransitionNotAllowed
 from apps.core.text import text_problem
-from apps.outbox.incidents import open_incident
-from apps.outbox.publish import lock_streams, publish
 from apps.requests.enums import RebasingStatus
-from apps.requests.models import Rebasing, Request
+from apps.requests.models import Rebasing
 from apps.requests.policies import is_administrator
-from apps.requests.services.rebasing import (
-    Moved,
-    Preview,
-    Rebase,
-    affected,
-    apply_to,
-    chunks,
-    preview_of,
-    require_sound,
-)
+from apps.requests.services.rebasing import Rebase, affected, require_sound
+from apps.requests.services.rebasing_worker import look, rebase_of
 from apps.sla.models import SlaPolicyVersion
 from apps.sla.selectors import policy_of
 
-log = structlog.get_logger(__name__)
-LEASE = timedelta(minutes=1)
 AT_ONCE = 300  # requests that are looked at while somebody waits
-MOST_SHOWN = 200
 LARGEST = 2**31 - 1
-UNFINISHED = (RebasingStatus.LOOKING, RebasingStatus.CHANGING)
 
 
 def rebase_to_policy(key: Any, n: Any = None, *, retroactive: bool | None = None) -> Rebase:
@@ -113,7 +89,8 @@ def count_on_earlier(rebase: Rebase) -> int:
 
 @transaction.atomic
 def ask_rebase(rebase: Rebase, *, actor: User) -> Rebasing:
-    """Looks at what the rebase would change; beyond 300 requests a worker does, and the row has its progress.
+    """Looks at what the rebase would change; beyond 300 requests a worker does, and the row has its progress. Requests
+    that cannot be measured are named with the reason.
 
     An unfinished look at the same target is withdrawn for this one. Nothing moves before `confirm_rebase`. Raises
     NotPermitted; InvalidInput as `require_sound`; Conflict while the target is being carried over.
@@ -135,7 +112,7 @@ def ask_rebase(rebase: Rebase, *, actor: User) -> Rebasing:
     )
     _insert(row)
     if row.total <= AT_ONCE:
-        _look(row, rebase)
+        look(row, rebase)
     row.refresh_from_db()
     return row
 
@@ -176,133 +153,7 @@ def confirm_rebase(row: Rebasing, *, actor: User) -> Rebasing:
     return found
 
 
-def rebase_of(row: Rebasing) -> Rebase:
-    """What the row is about, as the service's value."""
-    replaces = {int(old): new for old, new in row.replaces.items()}
-    return Rebase(policy=row.policy, replaces=replaces, retroactive=row.retroactive)
-
-
 def _target(rebase: Rebase) -> str:
     if rebase.policy is not None:
         return f"policy:{rebase.policy.key}"
     return f"calendar:{CalendarVersion.objects.get(pk=next(iter(rebase.replaced.values()))).key}"
-
-
-# ------------------------------------------------------------------------------------ the worker
-
-
-def run_rebasings() -> int:
-    """Goes on with every look and every change that waits, one after the other; how many there were."""
-    done = 0
-    while row := _claim():
-        _STEPS[row.status](row, rebase_of(row))
-        done += 1
-    return done
-
-
-@transaction.atomic
-def _claim() -> Rebasing | None:
-    now = clock.now()
-    free = Q(claimed_until=None) | Q(claimed_until__lt=now)
-    waiting = Rebasing.objects.filter(free, status__in=UNFINISHED).order_by("id")
-    row = waiting.select_for_update(skip_locked=True, of=("self",)).select_related("policy", "asked_by").first()
-    if row is not None:
-        row.claim, row.claimed_until = row.claim + 1, now + LEASE
-        row.save(update_fields=["claim", "claimed_until"])
-    return row
-
-
-def _note(row: Rebasing, **values: Any) -> bool:
-    """Writes progress down and keeps the row; False if it is another worker's by now, or was withdrawn."""
-    mine = Rebasing.objects.filter(pk=row.pk, claim=row.claim, status=row.status)
-    return bool(mine.update(**{"claimed_until": clock.now() + LEASE, **values}))
-
-
-def _look(row: Rebasing, rebase: Rebase) -> None:
-    for requests in chunks(rebase, after=row.cursor):
-        part = preview_of(requests, rebase, clock.now())
-        row.cursor, row.shown = requests[-1].pk, [*row.shown, *map(_line, part.moved)][:MOST_SHOWN]
-        if not _note(row, cursor=row.cursor, shown=row.shown, seen=F("seen") + len(requests), **_sums(part)):
-            return
-    _note(row, status=RebasingStatus.LOOKED_AT, claimed_until=None)
-
-
-def _sums(part: Preview) -> Mapping[str, Any]:
-    return {
-        "clocks": F("clocks") + part.clocks,
-        "moved": F("moved") + len(part.moved),
-        "breached": F("breached") + part.breached,
-        "no_longer_breached": F("no_longer_breached") + part.no_longer_breached,
-        "timers": F("timers") + part.timers,
-    }
-
-
-def _line(one: Moved) -> dict[str, Any]:
-    return {
-        "number": one.number,
-        "target": one.target,
-        "status": one.status,
-        "due_at": one.due_at.isoformat() if one.due_at else None,
-        "new_status": one.new_status,
-        "new_due_at": one.new_due_at.isoformat() if one.new_due_at else None,
-    }
-
-
-def _change(row: Rebasing, rebase: Rebase) -> None:
-    while ids := _next_ids(row, rebase):
-        for pk in ids:
-            if not _change_one(row, rebase, pk):
-                return
-            row.cursor = pk
-    _note(row, status=RebasingStatus.DONE, finished_at=clock.now(), claimed_until=None)
-
-
-def _next_ids(row: Rebasing, rebase: Rebase) -> Sequence[int]:
-    return list(affected(rebase).filter(pk__gt=row.cursor).values_list("pk", flat=True)[:500])
-
-
-class _Lost(Exception):
-    """The row is another worker's by now: what this one has begun is rolled back."""
-
-
-def _change_one(row: Rebasing, rebase: Rebase, pk: int) -> bool:
-    """The request and the progress in one transaction, so what is counted is what was done; False once it is lost."""
-    try:
-        with transaction.atomic():
-            changed = apply_to(pk, rebase, actor=row.asked_by)
-            if not _note(row, cursor=pk, seen=F("seen") + 1, changed=F("changed") + int(changed)):
-                raise _Lost
-    except _Lost:
-        return False
-    except (SoftTimeLimitExceeded, OperationalError):  # of the moment: the row is taken up again
-        raise
-    except Exception as error:
-        where = traceback.format_tb(error.__traceback__)[-1]  # not the message: the database puts whole rows there
-        log.error("rebase_failed", stream=pk, error=type(error).__name__, where=where)
-        return _give_up(row, pk, error)
-    return True
-
-
-def _give_up(row: Rebasing, pk: int, error: Exception) -> bool:
-    """The request stays on its versions, an operator is told, and the next one is taken on; False once it is lost."""
-    try:
-        with transaction.atomic():
-            _tell_failed(row, pk, error)
-            if not _note(row, cursor=pk, seen=F("seen") + 1, failed=F("failed") + 1):
-                raise _Lost
-    except _Lost:
-        return False
-    return True
-
-
-def _tell_failed(row: Rebasing, pk: int, error: Exception) -> None:
-    (stream,) = lock_streams([pk])
-    detail = f"The clocks could not be measured by the new version: {type(error).__name__}"
-    publish({stream: open_incident(stream, kind="rebase", key=row.target, detail=detail, at=clock.now())})
-    Request.objects.filter(pk=pk).update(revision=stream.last_seq)
-
-
-_STEPS: Mapping[str, Callable[[Rebasing, Rebase], None]] = {
-    RebasingStatus.LOOKING: _look,
-    RebasingStatus.CHANGING: _change,
-}

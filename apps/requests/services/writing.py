@@ -5,6 +5,7 @@ lock the stream -> ask the policy -> plan -> apply -> carry out the effects -> p
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,7 @@ from apps.requests.enums import Relation, RequestEvent
 from apps.requests.models import Request, RequestParticipant
 from apps.sla.clock import Context
 from apps.sla.services import Clocks
+from apps.sla.targets import SlaPolicy
 from apps.workflows.engine.effects import Effect
 from apps.workflows.engine.planner import current_stage
 from apps.workflows.engine.triggers import Trigger
@@ -177,9 +179,7 @@ class Write:
         if policy.measures("stage") and self.request.stage != self.stage:
             self.tell_by_itself(RequestEvent.STAGE_ENTERED, stage=self.request.stage, was=self.stage)
         self.stage = self.request.stage
-        holder = holder_of(self.request) if policy.watches_owner else None
-        known = self.request.pins.get("holder") or {}
-        if holder is not None and any(holder[key] != known.get(key) for key in ("assignee", "team")):
+        if holder := untold_holder(self.request, policy):
             self.request.pins = {**self.request.pins, "holder": holder}
             self.tell_by_itself(RequestEvent.OWNER_CHANGED, **holder)
 
@@ -208,22 +208,26 @@ def context_of(request: Request) -> Context:
     )
 
 
-def holder_of(request: Request) -> dict[str, Any] | None:
-    """Whose the request is, with the calendar versions in force for them; None while it is nobody's yet."""
-    assignee, team = request.assignee, request.team
-    if assignee is None and team is None:
-        return None
-    return {
-        "assignee": assignee.pk if assignee else None,
-        "team": team.key if team else "",
-        "team_calendar": _version_of(team.calendar if team else ""),
-        "calendar": _version_of(assignee.calendar if assignee else ""),
-    }
-
-
-def _version_of(calendar: str) -> int | None:
+def newest_of(calendar: str) -> int | None:
+    """The newest version of the calendar with this key, by id; None for none."""
     found = current_version(calendar) if calendar else None
     return found.pk if found else None
+
+
+def untold_holder(
+    request: Request, policy: SlaPolicy, *, version_of: Callable[[str], int | None] = newest_of
+) -> dict[str, Any] | None:
+    """Whose the request is, with the calendar versions in force for them, where a target of the policy reads that and
+    it has not been told yet; None also while it is nobody's. `version_of` finds the newest version of a calendar.
+    """
+    assignee, team, known = request.assignee, request.team, request.pins.get("holder") or {}
+    if not policy.watches_owner or (assignee is None and team is None):
+        return None
+    who = {"assignee": assignee.pk if assignee else None, "team": team.key if team else ""}
+    if all(known.get(key) == value for key, value in who.items()):
+        return None
+    team_calendar, own = team.calendar if team else "", assignee.calendar if assignee else ""
+    return {**who, "team_calendar": version_of(team_calendar), "calendar": version_of(own)}
 
 
 def within(run: WorkflowRun) -> dict[str, Any]:

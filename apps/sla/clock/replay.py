@@ -74,6 +74,21 @@ def replay(
     return _reading(lives[-1], context, calendars, until)
 
 
+def latest(
+    target: Target,
+    calendars: Calendars,
+    events: Iterable[ClockEvent],
+    until: datetime,
+    *,
+    targets: Targets | None = None,
+) -> ClockState | None:
+    """What is stored of the target's latest clock, as `replay` reads it without explaining it; None if no event has
+    started one by then. Raises `InvalidInput` if an event is earlier than the one before it.
+    """
+    lives, _ = _lives(target, calendars, list(_until(events, until)), targets)
+    return _checked(lives[-1], calendars, until) if lives else None
+
+
 def replay_all(
     target: Target,
     calendars: Calendars,
@@ -114,7 +129,7 @@ def _lives(
 
 
 def _reading(turns: Sequence[_Turn], context: Context, calendars: Calendars, until: datetime) -> ClockReading:
-    state, _ = check(turns[-1].state, turns[-1].target, calendars, until)
+    state = _checked(turns, calendars, until)
     return ClockReading(
         status=state.status,
         elapsed=elapsed_at(state, turns[-1].target, calendars, until),
@@ -124,6 +139,11 @@ def _reading(turns: Sequence[_Turn], context: Context, calendars: Calendars, unt
         context=context,
         moves=tuple(_moves(turns)),
     )
+
+
+def _checked(turns: Sequence[_Turn], calendars: Calendars, until: datetime) -> ClockState:
+    state, _ = check(turns[-1].state, turns[-1].target, calendars, until)
+    return state
 
 
 def _moves(turns: Sequence[_Turn]) -> Iterator[Move]:
