@@ -64,6 +64,7 @@ bench: setup-dev
 	@$(BIN)/python -m tests.benchmarks.soundness
 	@$(BIN)/python -m tests.benchmarks.sweeping
 	@$(BIN)/python -m tests.benchmarks.reports
+	@$(BIN)/python -m tests.benchmarks.carrying
 	@$(BIN)/python -m tests.benchmarks.lateness
 	@$(BIN)/python -m tests.benchmarks.business_time
 

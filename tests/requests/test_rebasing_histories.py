@@ -150,7 +150,7 @@ def moves_of(world, request: Request, chance: random.Random) -> list[Callable[[]
         lambda: hold_request(request, reason="wait", actor=boss),
         lambda: resume_request(request, actor=boss),
         approve,
-        lambda: complete_task(tasks_of(request).get(), outcome="done", actor=world.worker),
+        lambda: complete_task(tasks_of(request).latest("pk"), outcome="done", actor=world.worker),
         lambda: reopen_request(request, reason="again", actor=world.requester),
         lambda: set_priority(request, impact=level(), urgency=level(), reason="so", actor=boss),
     )

@@ -12,7 +12,7 @@ from apps.core import clock
 from apps.outbox.models import Event
 from apps.requests.models import Request
 from apps.requests.services.decisions import record_decision
-from apps.requests.services.lifecycle import hold_request
+from apps.requests.services.lifecycle import hold_request, resume_request
 from apps.requests.services.rebasing import Rebase, apply
 from apps.requests.services.rebasing_look import Moved, preview
 from apps.requests.services.rebasing_work import ask_rebase, rebase_to_policy
@@ -119,3 +119,29 @@ def test_a_target_that_comes_back_begins_again_and_one_that_was_met_is_left_alon
     ]  # fmt: skip
     assert rows[2].started_at == rows[0].started_at == request.submitted_at
     assert kinds(request).count("sla.met") == 1
+
+
+def test_a_live_clock_that_by_the_new_rules_was_met_says_so_and_warns_of_nothing(world):
+    policy("standard", resolution(), answer(on={"stop": [{"event": "request.completed"}]}))
+    request = make_request(world.item, world.requester)
+    approve(request, world)
+    newest = policy("standard", resolution(), answer(warn_at=[1], durations=plain(60)))
+    assert told_by(request, Rebase(policy=newest, retroactive=True), after=3 * HOUR) == [("sla.met", "answer")]
+    row = SlaClock.objects.get(stream_id=request.pk, target="answer")
+    assert (row.status, row.policy) == ("met", newest)
+    assert "answer (response): done in time" in explained(request.number)
+
+
+def test_a_target_that_is_measured_once_is_not_begun_again_by_a_later_event(world, request_):
+    held = {"start": [{"event": "request.held"}], "pause": [], "stop": [{"event": "request.resumed"}]}
+    once = {"id": "once", "metric": "response", "durations": plain(60), "on": held}
+    hold_request(request_, reason="wait", actor=world.administrator)
+    resume_request(request_, actor=world.administrator)
+    newest = policy("standard", resolution(), once)
+    assert told_by(request_, Rebase(policy=newest, retroactive=True), after=HOUR) == [
+        ("sla.started", "once"), ("sla.met", "once"),
+    ]  # fmt: skip
+    with time_machine.travel(request_.submitted_at + 2 * HOUR, tick=False):
+        hold_request(request_, reason="wait", actor=world.administrator)
+        stored_equals_replay(request_)
+    assert SlaClock.objects.filter(target="once").count() == 1
