@@ -14,6 +14,7 @@ import time_machine
 from django.db import connection
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.backends.sqlite3.base import DatabaseWrapper as SqliteDatabase
+from django.db.models.signals import post_init
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker
@@ -21,10 +22,12 @@ from pytest_django import DjangoDbBlocker
 from apps.approvals import selectors as approval_selectors
 from apps.calendars import selectors as calendar_selectors
 from apps.core import clock
+from apps.outbox.models import Event
 from apps.requests import facts
 from apps.requests.selectors import rounds
 from apps.sla import selectors as sla_selectors
 from apps.workflows import selectors as workflow_selectors
+from tests.event_fields import Watch
 
 SHARED_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -57,6 +60,20 @@ def time_stands_still() -> Iterator[None]:
     """At this instant: what is counted per minute is then counted within one minute."""
     with time_machine.travel(clock.now(), tick=False):
         yield
+
+
+@pytest.fixture(scope="session")
+def watch_on_events() -> Iterator[Watch]:
+    watch = Watch()
+    post_init.connect(watch.look, sender=Event)
+    yield watch
+    post_init.disconnect(watch.look, sender=Event)
+
+
+@pytest.fixture(autouse=True)
+def _events_carry_what_the_catalogue_says(watch_on_events: Watch) -> Iterator[None]:
+    yield
+    assert watch_on_events.told() == []
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,7 +11,14 @@ from apps.core import clock
 from apps.outbox.models import Event, Stream
 from apps.outbox.publish import NewEvent, lock_streams, new_stream, publish
 from apps.outbox.subscribers import table
+from tests.event_fields import Watch
 from tests.outbox import listeners
+
+
+@pytest.fixture(autouse=True)
+def _what_these_events_carry_is_made_up(watch_on_events: Watch) -> Iterator[None]:
+    yield
+    watch_on_events.told()
 
 
 @pytest.fixture
