@@ -93,13 +93,20 @@ class SlaPolicy:
     def target(self, target_id: str) -> Target | None:
         return next((target for target in self.targets if target.id == target_id), None)
 
-    def measures(self, *metrics: str) -> bool:
-        return any(target.metric in metrics for target in self.targets)
+    def reads(self, event: str) -> bool:
+        """Whether a condition of some target reads events of this type."""
+        return any(event in target.events() for target in self.targets)
+
+    @property
+    def watches_stage(self) -> bool:
+        """Whether it matters to some target which stage the request is in."""
+        return self.reads("request.stage_entered")
 
     @property
     def watches_owner(self) -> bool:
         """Whether it matters to some target who holds the request."""
-        return any(target.team or target.follows in ("team", "owner") for target in self.targets)
+        follows = any(target.team or target.follows in ("team", "owner") for target in self.targets)
+        return follows or self.reads("request.owner_changed")
 
     def calendars(self) -> set[str]:
         """The keys of the calendars it names."""

@@ -176,7 +176,7 @@ class Write:
         policy = self.clocks.policy
         if policy is None:
             return
-        if policy.measures("stage") and self.request.stage != self.stage:
+        if policy.watches_stage and self.request.stage != self.stage:
             self.tell_by_itself(RequestEvent.STAGE_ENTERED, stage=self.request.stage, was=self.stage)
         self.stage = self.request.stage
         if holder := untold_holder(self.request, policy):
