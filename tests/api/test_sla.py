@@ -92,6 +92,7 @@ def test_auditors_read_administrators_publish_and_others_see_nothing(ada: Client
     assert versions() == before
 
 
+ENDS = [{"event": "request.completed"}, {"event": "request.rejected"}]
 HUGE: list[tuple[dict[str, Any], dict[str, list[str]]]] = [
     ({"durations": 5}, {"document.targets.0.durations": ["Must name a duration for each priority."]}),
     ({"calendar": "moon"}, {"document.targets.0.calendar": ["There is no calendar 'moon'."]}),
@@ -102,8 +103,29 @@ HUGE: list[tuple[dict[str, Any], dict[str, list[str]]]] = [
     ({"team": "nowhere"}, {"document.targets.0.team": ["There is no team 'nowhere'."]}),
     ({"color": "red"}, {"document.targets.0.color": ["Unknown key."]}),
     (
-        {"on": {"stop": [{"event": "request.solved"}]}},
-        {"document.targets.0.on.stop.0.event": ["There is no event 'request.solved'."]},
+        {"on": {"stop": [*ENDS, {"event": "request.complete"}]}},
+        {
+            "document.targets.0.on.stop.2.event": [
+                "There is no event 'request.complete'. Did you mean “request.completed”?"
+            ]
+        },
+    ),
+    (
+        {"on": {"reset": [{"event": "comment.added", "where": "event.intern"}]}},
+        {
+            "document.targets.0.on.reset.0.where": [
+                "Event comment.added has no field “intern”; it has: internal, comment, step, run."
+                " Did you mean “internal”?"
+            ]
+        },
+    ),
+    (
+        {"on": {"resume": []}},
+        {
+            "document.targets.0.on.resume": [
+                'Once paused this clock would stand for ever: add {"event": "request.resumed"} here.'
+            ]
+        },
     ),
     (
         {"on": {"stop": [{"event": "request.completed", "where": "request.data.x > 1"}]}},

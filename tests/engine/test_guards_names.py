@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from apps.workflows.engine.guards import GuardFailed, evaluate, names_in
+from apps.workflows.engine.guards import GuardFailed, compared_in, evaluate, names_in
 from tests.engine.documents import NOW, facts
 
 
@@ -78,3 +78,16 @@ def test_an_instance_may_be_anything_also_nothing():
 def test_instances_are_counted():
     seen = {**facts(), "instances": {"total": 3, "completed": 2, "outcomes": ["ok", "no"]}}
     assert evaluate("instances.completed * 2 > instances.total && 'no' in instances.outcomes", seen, NOW) is True
+
+
+@pytest.mark.parametrize(
+    ("expression", "compared"),
+    [
+        ("event.a == 'x' || 'y' != event['b'].c", [(("event", "a"), "x"), (("event", "b", "c"), "y")]),
+        ("event.a in ['x', 'y']", [(("event", "a"), "x"), (("event", "a"), "y")]),
+        ("event.a == 1 || event.a.startsWith('x') || 'x' in event.list", [(("event", "list"), "x")]),
+        ("request.data.list.exists(event, event == 'x')", []),
+    ],
+)
+def test_a_name_is_known_by_the_texts_it_is_compared_with(expression, compared):
+    assert list(compared_in(expression)) == compared

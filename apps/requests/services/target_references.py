@@ -9,26 +9,19 @@ from django.contrib.auth.models import Group
 from django.db.models import Q
 
 from apps.accounts.models import Team, User
-from apps.approvals.enums import ApprovalEvent
 from apps.calendars.models import CalendarVersion
-from apps.outbox.enums import IncidentEvent
-from apps.requests.enums import RequestEvent
 from apps.requests.models import CatalogItem, SelectionRule
 from apps.requests.services.gate_forms import Forms
 from apps.requests.services.gate_guards import Surroundings
 from apps.requests.services.gate_references import SAID
 from apps.sla.policy_check import NAMED_METRICS
-from apps.workflows.enums import WorkflowEvent
+from apps.sla.stuck_check import pause_warnings
 from apps.workflows.selectors import published_definitions
 
 Document = Mapping[str, Any]
 Problems = dict[str, list[str]]
 Named = tuple[str, str, str]  # where in the document, what sort of thing, its name
 WHOLE = "policy"  # the place of what is said of all of it
-EVENTS = frozenset(  # not those of clocks: no clock follows another one
-    str(kind) for kinds in (RequestEvent, WorkflowEvent, ApprovalEvent, IncidentEvent) for kind in kinds
-)
-UNKNOWN: Mapping[str, str] = {**SAID, "event": "There is no event {0!r}."}
 
 
 def unknown_references(document: Document) -> Problems:
@@ -38,7 +31,7 @@ def unknown_references(document: Document) -> Problems:
     for _, sort, name in named:
         wanted.setdefault(sort, set()).add(name)
     known = {sort: KNOWN[sort](names) for sort, names in wanted.items()}
-    return {place: [UNKNOWN[sort].format(name)] for place, sort, name in named if name not in known[sort]}
+    return {place: [SAID[sort].format(name)] for place, sort, name in named if name not in known[sort]}
 
 
 def _of(rows: Any, field: str, names: Collection[str]) -> set[str]:
@@ -50,7 +43,6 @@ KNOWN: Mapping[str, Callable[[Collection[str]], Collection[str]]] = {
     "team": lambda names: _of(Team.objects, "key", names),
     "role": lambda names: _of(Group.objects.filter(team__isnull=True), "name", names),
     "calendar": lambda names: _of(CalendarVersion.objects, "key", names),
-    "event": lambda names: EVENTS,
 }
 
 
@@ -65,9 +57,6 @@ def _named(document: Document) -> Iterator[Named]:
             yield f"{place}.team", "team", target["team"]
         for index, escalation in enumerate(target.get("escalations", ())):
             yield from _in_rules(f"{place}.escalations.{index}.to", escalation.get("to", ()))
-        for change, conditions in target.get("on", {}).items():
-            for index, condition in enumerate(conditions):
-                yield f"{place}.on.{change}.{index}.event", "event", condition["event"]
 
 
 def _in_rules(place: str, rules: Iterable[Document]) -> Iterator[Named]:
@@ -81,10 +70,17 @@ def _in_rules(place: str, rules: Iterable[Document]) -> Iterator[Named]:
 
 
 def warnings_of(key: str, document: Document) -> Problems:
-    """By place what an author should know of a policy that may be published: who selects it, what it cannot measure."""
+    """By place what an author should know of a policy that may be published: who selects it, what it cannot measure,
+    what it says in vain.
+    """
     items = items_that_select(key)
     if not items:
-        return {WHOLE: ["No active item selects this policy: it measures nothing yet."]}
+        unused = {WHOLE: ["No active item selects this policy: it measures nothing yet."]}
+        return {**unused, **pause_warnings(document)}
+    return {**_unmeasurable(document, items), **pause_warnings(document)}
+
+
+def _unmeasurable(document: Document, items: Collection[str]) -> Problems:
     measured = [(f"targets.{number}.of", target) for number, target in enumerate(document["targets"]) if "of" in target]
     if not measured:
         return {}

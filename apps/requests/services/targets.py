@@ -21,9 +21,11 @@ from apps.requests import policies
 from apps.requests.models import SlaRule
 from apps.requests.services.gate_forms import Forms
 from apps.requests.services.reissuing import rule_guard_problems
+from apps.requests.services.target_conditions import condition_problems
 from apps.requests.services.target_references import unknown_references
 from apps.sla.models import SlaPolicyVersion
 from apps.sla.policy_check import check_policy
+from apps.sla.stuck_check import stuck_problems
 from apps.workflows.services.publishing import lock_publishing
 
 Document = Mapping[str, Any]
@@ -32,9 +34,15 @@ ANY = -1
 
 
 def check_targets(document: object) -> dict[str, list[str]]:
-    """What is wrong with an SLA policy document, by place; what it names must exist and be active. Never raises."""
-    problems = check_policy(document)
-    return problems or unknown_references(document)  # type: ignore[arg-type]  # what passes the check is a mapping
+    """What is wrong with an SLA policy document, by place. Never raises.
+
+    What it names must exist and be active, the events and fields of its conditions too, and each clock must have an
+    end: what can get stuck cannot be published.
+    """
+    if problems := check_policy(document):
+        return problems
+    assert isinstance(document, Mapping)
+    return {**unknown_references(document), **stuck_problems(document), **condition_problems(document)}
 
 
 @transaction.atomic

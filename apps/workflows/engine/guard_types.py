@@ -103,6 +103,16 @@ def check_types(
     return tuple(_naming(problem, [name for name in names if name]) for problem, names in found.items())
 
 
+def check_types_in(source: str, world: Mapping[str, Any]) -> tuple[GuardProblem, ...]:
+    """What is wrong with a condition that reads the names of `world` only: types by name, maps of them below. Never
+    raises.
+    """
+    broken = check_expression(source, boolean=True)
+    if broken:
+        return (GuardProblem(code="expression", message=broken),)
+    return tuple(_found(_Reader(world), compiled(source).tree, boolean=True))
+
+
 def said(types: Types) -> str:
     """The types as part of a sentence: `an int or a double`."""
     return " or ".join(_ARTICLES.get(name, f"a {name}") for name in sorted(types, reverse=True))
@@ -117,7 +127,12 @@ def _naming(problem: GuardProblem, names: list[str]) -> GuardProblem:
 
 
 def _problems(tree: Node, shape: Shape, *, boolean: bool, instance: bool) -> list[GuardProblem]:
-    reader = _Reader(shape, instance=instance)
+    data = ANYTHING if shape.open else {name: each.types for name, each in shape.fields.items()}
+    world: Mapping[str, Any] = {"request": {**REQUEST, "data": data}, **_ELSEWHERE}
+    return _found(_Reader(world, shape=shape, instance=instance), tree, boolean=boolean)
+
+
+def _found(reader: _Reader, tree: Node, *, boolean: bool) -> list[GuardProblem]:
     gives = reader.types(tree, frozenset())
     if boolean and gives - BOOL - ANYTHING:
         reader.object(f"A condition is true or false, this one gives {said(gives - BOOL)}.")
@@ -125,14 +140,13 @@ def _problems(tree: Node, shape: Shape, *, boolean: bool, instance: bool) -> lis
 
 
 class _Reader:
-    """Finds the types of every part in one shape and gathers what does not fit."""
+    """Finds the types of every part in one world and gathers what does not fit."""
 
-    def __init__(self, shape: Shape, *, instance: bool) -> None:
+    def __init__(self, world: Mapping[str, Any], *, shape: Shape = ANY_SHAPE, instance: bool = True) -> None:
+        self.world = world
         self.shape = shape
         self.instance = instance
         self.problems: list[GuardProblem] = []
-        data = ANYTHING if shape.open else {name: each.types for name, each in shape.fields.items()}
-        self.world: Mapping[str, Any] = {"request": {**REQUEST, "data": data}, **_ELSEWHERE}
 
     def object(self, message: str, code: str = "guard_type") -> None:
         self.problems.append(GuardProblem(code=code, message=message))

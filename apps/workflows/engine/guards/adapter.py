@@ -32,7 +32,7 @@ from cel_expr_python import cel
 
 from apps.workflows.engine.guards.conversion import Intake
 from apps.workflows.engine.guards.cost import MOST, cost_of, needs_measuring, size_of
-from apps.workflows.engine.guards.names import Name, Reads, names_of, reads_of
+from apps.workflows.engine.guards.names import Name, Reads, comparisons_of, names_of, reads_of
 from apps.workflows.engine.guards.syntax import Node, tree_of
 
 LONGEST = 2_000
@@ -92,6 +92,11 @@ def check_expression(source: object, *, boolean: bool = False) -> str | None:
 def names_in(source: str) -> tuple[Name, ...]:
     """The names that an expression reads, in the order of its text. Raises GuardFailed if it does not compile."""
     return _ready(source).names
+
+
+def compared_in(source: str) -> tuple[tuple[tuple[str, ...], str], ...]:
+    """The names that an expression compares with a text, each with that text. Raises GuardFailed as `names_in`."""
+    return tuple(comparisons_of(_ready(source).tree))
 
 
 def evaluate(source: str, facts: Mapping[str, Any], now: datetime) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from apps.workflows.engine.guards.syntax import Ident, Node, Select, parts_of, path_of
+from apps.workflows.engine.guards.syntax import Call, Constant, Ident, Items, Node, Select, parts_of, path_of
 
 Reads = Mapping[str, Any]
 
@@ -32,6 +32,27 @@ def names_of(tree: Node) -> tuple[Name, ...]:
     for path, tested in _paths(tree, frozenset()):
         found[path] = found.get(path, True) and tested
     return tuple(Name(path=path, tested=tested) for path, tested in found.items())
+
+
+def comparisons_of(tree: Node) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The names that are compared with a text written down, each with that text: by `==`, `!=`, or `in` a list."""
+    return _comparisons(tree, frozenset())
+
+
+def _comparisons(node: Node, hidden: frozenset[str]) -> Iterator[tuple[tuple[str, ...], str]]:
+    if isinstance(node, Call) and node.function in ("_==_", "_!=_", "@in"):
+        for one, other in (node.arguments, node.arguments[::-1]):
+            path = path_of(one)
+            if path is not None and path[0] not in hidden:
+                yield from ((path, text) for text in _texts(other))
+    for part, bound in parts_of(node):
+        yield from _comparisons(part, hidden | bound)
+
+
+def _texts(node: Node) -> Iterator[str]:
+    for each in node.elements if isinstance(node, Items) else (node,):
+        if isinstance(each, Constant) and isinstance(each.value, str):
+            yield each.value
 
 
 def reads_of(names: Iterable[Name]) -> Reads:
