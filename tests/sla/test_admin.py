@@ -113,11 +113,13 @@ def test_a_key_that_is_none_is_refused_beside_the_rest(client: Client) -> None:
 def test_a_version_that_somebody_published_meanwhile_is_not_written_over(client: Client) -> None:
     first = make_sla("gold")
     begun = client.get(f"{address(SlaPolicyVersion, 'add')}?base={first.pk}")
-    assert (begun.context["key"], begun.context["base"]) == ("gold", "1")
+    assert (begun.context["key"], begun.context["base"]) == ("gold", "gold:1")
     make_sla("gold", response_s=60)
     changed = make_sla("other", response_s=90).document
-    page = asked(client, "publish", changed, base="1")
-    assert page.context["problems"] == ["'gold' has changed meanwhile: its newest version is 2. Nothing was published."]
+    page = asked(client, "publish", changed, base="gold:1")
+    assert page.context["problems"] == [
+        "There is gold v2 already, with which this did not begin: press “New version” on it and change that."
+    ]
     assert SlaPolicyVersion.objects.filter(key="gold").count() == 2
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from rest_framework.request import Request as HttpRequest
 from rest_framework.response import Response
 
-from apps.api.bodies import Body, flag, read_body, shape, text
+from apps.api.bodies import Body, Shape, flag, read_body, shape, text
 from apps.api.idempotency import one_effect
 from apps.api.pagination import Order
 from apps.api.query import YEARS, read_query
@@ -85,13 +85,7 @@ class SlaPoliciesView(ApiView):
     )
     @one_effect
     def post(self, http: HttpRequest) -> Response:
-        actor = actor_of(http)
-        targets.require_designer(actor)
-        body = read_body(http.data, POLICY)
-        base = _base(body)
-        with _of_the_document():
-            made = targets.publish_targets_as(actor, body["key"], body["document"], expected=base)
-        return _published(http, made)
+        return _published(http, POLICY, targets.publish_targets_as)
 
 
 class SlaPolicyView(ApiView):
@@ -115,13 +109,7 @@ class SlaCalendarsView(ApiView):
     )
     @one_effect
     def post(self, http: HttpRequest) -> Response:
-        actor = actor_of(http)
-        targets.require_designer(actor)
-        body = read_body(http.data, CALENDAR)
-        base, words = _base(body), {name: body[name] for name in ("name", "country") if name in body}
-        with _of_the_document():
-            made = targets.publish_calendar_as(actor, body["key"], body["document"], expected=base, **words)
-        return _published(http, made)
+        return _published(http, CALENDAR, targets.publish_calendar_as)
 
 
 class SlaCalendarView(ApiView):
@@ -242,17 +230,24 @@ def _as_field(name: str) -> Iterator[None]:
         raise InvalidInput({name: ["This cannot be counted."]}) from error
 
 
+def _published(http: HttpRequest, expected: Shape, publish: Callable[..., KeyedVersion]) -> Response:
+    """Publishes the body's document as the next version of its key, in the actor's name."""
+    actor = actor_of(http)
+    targets.require_designer(actor)
+    body = read_body(http.data, expected)
+    base, words = _base(body), {name: body[name] for name in ("name", "country") if name in body}
+    with _of_the_document():
+        made = publish(actor, body["key"], body["document"], expected=base, **words)
+    answer = _document(made, status=201)
+    answer["Location"] = http.build_absolute_uri(f"{http.path}{made.key}/")
+    return answer
+
+
 def _base(body: Body) -> int:
     base: int = body.get("base", targets.ANY)
     if "base" in body and not 0 <= base < 2**31:
         raise InvalidInput({"base": ["This must be the number of a version, or 0."]})
     return base
-
-
-def _published(http: HttpRequest, made: KeyedVersion) -> Response:
-    answer = _document(made, status=201)
-    answer["Location"] = http.build_absolute_uri(f"{http.path}{made.key}/")
-    return answer
 
 
 def _document(version: KeyedVersion, *, status: int = 200) -> Response:

@@ -9,21 +9,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import reverse
 from unfold.decorators import action, display
 
 from apps.accounts.admin import acting
-from apps.core.admin import KeyedVersionAdmin, VersionForm
+from apps.core.admin import VersionForm
 from apps.core.admin_parts import as_text, problem_lines, read_document, table
 from apps.core.errors import DomainError, InvalidInput
-from apps.core.models import digest
+from apps.requests.admin.making import MadeOnPagesAdmin, Visit
 from apps.requests.admin.rebasing import carry_over_url, with_way
 from apps.requests.enums import Priority
 from apps.requests.services.target_references import WHOLE, warnings_of
-from apps.requests.services.targets import ANY, check_targets, publish_targets, require_key
+from apps.requests.services.targets import check_targets, publish_targets, require_key
 from apps.sla.models import SlaPolicyVersion
 from apps.sla.targets import SlaPolicy, Target, parse_policy
 from apps.sla.words import calendar_words, duration_words, escalation_words, measured_by, warnings_words
@@ -70,9 +68,66 @@ class PolicyForm(VersionForm):
     check = staticmethod(check_targets)
 
 
+class TargetPages(Visit):
+    called = "SLA policy"
+
+    def answer(self) -> HttpResponse:
+        if self.request.method != "POST":
+            version = self.begin()
+            return self._entered(as_text(version.document if version else EXAMPLE, order=ORDER))
+        text = self.request.POST.get("document", "")
+        try:
+            document = read_document(text)
+        except ValidationError as refused:
+            return self._entered(text, list(refused.messages))
+        if problems := self._problems(document):
+            return self._entered(text, problem_lines(problems))
+        return self._publish(text, document) if self.request.POST["do"] == "publish" else self._look(text, document)
+
+    def _problems(self, document: object) -> Mapping[str, Sequence[str]]:
+        try:
+            require_key(SlaPolicyVersion, self.key)
+        except InvalidInput as refused:
+            return {**refused.errors, **check_targets(document)}
+        return check_targets(document)
+
+    def _publish(self, text: str, document: Any) -> HttpResponse:
+        before = self.newest
+        if same := self.same_as(before, document):
+            messages.info(self.request, f"{same} says the same already: nothing was published.")
+            return self.to(same)
+        if lack := self.out_of_date(before):
+            return self._look(text, document, [lack])
+        try:
+            by, expected = f"user:{acting(self.request).pk}", before.n if before else 0
+            version = publish_targets(self.key, document, created_by=by, expected=expected)
+        except InvalidInput as refused:
+            return self._entered(text, problem_lines(refused.errors))
+        except DomainError as refused:
+            return self._look(text, document, [refused.detail])
+        self.admin.log_addition(self.request, version, [{"added": {}}])
+        said = f"{version} is published: requests submitted from now on are measured by it."
+        messages.success(self.request, with_way(said, "policy", version.key) if before else said)
+        return self.to(version)
+
+    def _entered(self, text: str, problems: Sequence[str] = ()) -> HttpResponse:
+        return self.page(TEMPLATE, text=text, problems=problems, step="enter")
+
+    def _look(self, text: str, document: Any, problems: Sequence[str] = ()) -> HttpResponse:
+        newest = self.newest
+        looked = {
+            "preview": preview(parse_policy(document)),
+            "warnings": _lines(warnings_of(self.key, document)),
+            "same_as": self.same_as(newest, document),
+            "out_of_date": self.out_of_date(newest),
+        }
+        return self.page(TEMPLATE, newest, text=text, problems=problems, step="look", **looked)
+
+
 @admin.register(SlaPolicyVersion)
-class SlaPolicyVersionAdmin(KeyedVersionAdmin):
+class SlaPolicyVersionAdmin(MadeOnPagesAdmin):
     form = PolicyForm
+    pages = TargetPages
     fieldsets = (
         (None, {"fields": ("key", "n", "is_newest", "created_at", "made_by", "told", "document_text", "hash")}),
     )
@@ -90,101 +145,6 @@ class SlaPolicyVersionAdmin(KeyedVersionAdmin):
     @display(description="targets")
     def told(self, version: SlaPolicyVersion) -> str:
         return preview(parse_policy(version.document))
-
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        """The page of a new version. A key and a document that are sent without a button are saved at once."""
-        if request.method == "POST" and "do" not in request.POST:
-            answer: HttpResponse = super().add_view(request, form_url, extra_context)
-            return answer
-        if not self.has_add_permission(request):
-            raise PermissionDenied
-        return _Page(self, request).answer()
-
-
-class _Page:
-    """One visit to the page. `base` is the number of the version that was the newest when it began ("" for none)."""
-
-    def __init__(self, model_admin: SlaPolicyVersionAdmin, request: HttpRequest) -> None:
-        self.admin, self.request = model_admin, request
-        self.key = request.POST.get("key", "").strip()
-        self.base = request.POST.get("base", "")
-
-    def answer(self) -> HttpResponse:
-        if self.request.method != "POST":
-            return self._begin()
-        text = self.request.POST.get("document", "")
-        try:
-            document = read_document(text)
-        except ValidationError as refused:
-            return self._page(text, problems=list(refused.messages))
-        if problems := self._problems(document):
-            return self._page(text, problems=problem_lines(problems))
-        return self._publish(text, document) if self.request.POST["do"] == "publish" else self._page(text, document)
-
-    def _begin(self) -> HttpResponse:
-        base = self.request.GET.get("base", "")
-        version = SlaPolicyVersion.objects.filter(pk=base).first() if base.isdecimal() and len(base) < 19 else None
-        if version is None:
-            return self._page(as_text(EXAMPLE, order=ORDER))
-        newest = SlaPolicyVersion.objects.current(version.key)
-        self.key, self.base = newest.key, str(newest.n)
-        return self._page(as_text(newest.document, order=ORDER))
-
-    def _problems(self, document: object) -> Mapping[str, Sequence[str]]:
-        try:
-            require_key(SlaPolicyVersion, self.key)
-        except InvalidInput as refused:
-            return {**refused.errors, **check_targets(document)}
-        return check_targets(document)
-
-    def _publish(self, text: str, document: object) -> HttpResponse:
-        before = SlaPolicyVersion.objects.current(self.key)
-        same = before is not None and before.hash == digest(document)
-        try:
-            version = publish_targets(
-                self.key,
-                document,
-                created_by=f"user:{acting(self.request).pk}",
-                expected=ANY if same else self._expected,
-            )
-        except InvalidInput as refused:
-            return self._page(text, problems=problem_lines(refused.errors))
-        except DomainError as refused:
-            return self._page(text, document, problems=[refused.detail])
-        if same:
-            messages.info(self.request, f"{version} says the same already: nothing was published.")
-        else:
-            self.admin.log_addition(self.request, version, [{"added": {}}])
-            said = f"{version} is published: requests submitted from now on are measured by it."
-            messages.success(self.request, with_way(said, "policy", version.key) if before else said)
-        return HttpResponseRedirect(reverse("admin:sla_slapolicyversion_change", args=[version.pk]))
-
-    @property
-    def _expected(self) -> int:
-        """The number that the newest version must have: that of the one this visit began with."""
-        return int(self.base) if self.base.isdecimal() and len(self.base) < 10 else 0
-
-    def _page(self, text: str, document: Any = None, *, problems: Sequence[str] = ()) -> HttpResponse:
-        looked: dict[str, Any] = {}
-        if document is not None:
-            newest = SlaPolicyVersion.objects.current(self.key)
-            looked = {
-                "preview": preview(parse_policy(document)),
-                "warnings": _lines(warnings_of(self.key, document)),
-                "same_as": newest if newest is not None and newest.hash == digest(document) else None,
-                "next": f"{self.key} v{newest.n + 1 if newest else 1}",
-            }
-        shown = {
-            **self.admin.admin_site.each_context(self.request),
-            "opts": SlaPolicyVersion._meta,
-            "title": f"New version of {self.key}" if self.base else "New SLA policy",
-            "key": self.key,
-            "base": self.base,
-            "text": text,
-            "problems": problems,
-            **looked,
-        }
-        return TemplateResponse(self.request, TEMPLATE, shown)
 
 
 # ------------------------------------------------------------------------------------ in words

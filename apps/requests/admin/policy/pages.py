@@ -1,7 +1,4 @@
-"""The pages of a new version of a policy: its fields, its JSON, and the look at what it would do.
-
-Every button sends the whole page; nothing is stored before "publish".
-"""
+"""The pages of a new version of an approval policy: its fields, its JSON, and the look at what it would do."""
 
 from __future__ import annotations
 
@@ -10,19 +7,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.admin import ModelAdmin
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.http import HttpResponse
 
 from apps.accounts.admin import acting
 from apps.approvals.models import ApprovalPolicyVersion
 from apps.approvals.quorum import check_policy
 from apps.core.admin_parts import as_text, problem_lines, read_document
 from apps.core.errors import DomainError, InvalidInput, PreconditionFailed
-from apps.core.models import digest
+from apps.core.models import KeyedVersion
+from apps.requests.admin.making import Visit
 from apps.requests.admin.policy.entered import (
     Errors,
     beside,
@@ -46,13 +41,8 @@ TEMPLATES = "admin/approvals/approvalpolicyversion"
 Document = Mapping[str, Any]
 
 
-class PolicyPages:
-    """One visit to the page where a new version is made. `base` is the version that was the newest when it began."""
-
-    def __init__(self, model_admin: ModelAdmin, request: HttpRequest) -> None:
-        self.admin, self.request = model_admin, request
-        self.key = request.POST.get("key", "").strip()
-        self.base = request.POST.get("base", "")
+class PolicyPages(Visit):
+    called = "approval policy"
 
     def answer(self) -> HttpResponse:
         if self.request.method != "POST":
@@ -72,11 +62,7 @@ class PolicyPages:
         return self._publish(document) if button == "publish" else self._look(document, as_json=step == "json")
 
     def _begin(self) -> HttpResponse:
-        base = self.request.GET.get("base", "")
-        version = ApprovalPolicyVersion.objects.filter(pk=base).first() if base.isdecimal() else None
-        if version:
-            version = ApprovalPolicyVersion.objects.current(version.key)
-            self.key, self.base = version.key, f"{version.key}:{version.n}"
+        version = self.begin()
         document = version.document if version else NEW_POLICY
         if self.request.GET.get("as") == "json":
             return self.json_page(as_text(document, order=ORDER))
@@ -135,24 +121,18 @@ class PolicyPages:
             messages.success(self.request, f"{version} is published: requests submitted from now on are asked by it.")
         else:
             messages.info(self.request, f"{version} says the same already: nothing was published.")
-        return HttpResponseRedirect(reverse("admin:approvals_approvalpolicyversion_change", args=[version.pk]))
+        return self.to(version)
 
     @transaction.atomic
-    def _published(self, document: Document) -> tuple[ApprovalPolicyVersion, bool]:
+    def _published(self, document: Document) -> tuple[KeyedVersion, bool]:
         """The version, and whether it is new. Raises PreconditionFailed where somebody published another meanwhile."""
         lock_publishing()
-        newest = ApprovalPolicyVersion.objects.current(self.key)
-        if newest is not None and newest.hash == digest(document):
-            return newest, False
-        if lack := self._out_of_date(newest):
+        newest = self.newest
+        if same := self.same_as(newest, document):
+            return same, False
+        if lack := self.out_of_date(newest):
             raise PreconditionFailed(f"Nothing was published. {lack}")
         return publish_policy(self.key, document, created_by=f"user:{acting(self.request).pk}"), True
-
-    def _out_of_date(self, newest: ApprovalPolicyVersion | None) -> str:
-        """Why what was entered may not follow the newest version of its key; "" if it may."""
-        if newest is None or self.base == f"{newest.key}:{newest.n}":
-            return ""
-        return f"There is {newest} already, with which this did not begin: press “New version” on it and change that."
 
     # -------------------------------------------------------------------- problems
 
@@ -194,21 +174,9 @@ class PolicyPages:
 
     def look_page(self, document: Document) -> HttpResponse:
         look = look_at(document, key=self.key, sent=self.request.POST, actor=acting(self.request))
-        newest = ApprovalPolicyVersion.objects.current(self.key)
-        n = newest.n + 1 if newest else 1
-        same_as = newest if newest is not None and newest.hash == digest(document) else None
-        shown = {"document": as_text(document, order=ORDER), "look": look, "next": f"{self.key} v{n}"}
-        return self._page("look", **shown, same_as=same_as, out_of_date=self._out_of_date(newest))
+        newest = self.newest
+        said = {"same_as": self.same_as(newest, document), "out_of_date": self.out_of_date(newest)}
+        return self._page("look", newest, document=as_text(document, order=ORDER), look=look, **said)
 
-    def _page(self, name: str, **context: Any) -> HttpResponse:
-        title = f"New version of {self.key}" if self.base else "New approval policy"
-        shown = {
-            **self.admin.admin_site.each_context(self.request),
-            "opts": self.admin.model._meta,
-            "title": title,
-            "key": self.key,
-            "base": self.base,
-            "step": name,
-            **context,
-        }
-        return TemplateResponse(self.request, f"{TEMPLATES}/{name}.html", shown)
+    def _page(self, name: str, newest: KeyedVersion | None = None, **context: Any) -> HttpResponse:
+        return self.page(f"{TEMPLATES}/{name}.html", newest, step=name, **context)
