@@ -21,8 +21,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from apps.accounts import services
 from apps.accounts.models import Delegation, Team, User
-from apps.calendars.models import CalendarVersion
-from apps.calendars.selectors import current_version
+from apps.calendars.selectors import current_version, known_calendars
 from apps.core.admin import KeptAdmin, ReadOnlyAdmin
 from apps.core.admin_parts import link_to, table
 
@@ -37,7 +36,7 @@ def acting(request: HttpRequest) -> User:
 
 def calendar_field(current: str, whose: str) -> forms.ChoiceField:
     """A choice of the calendars that are frozen; one that is stored and is not there any more stays to be seen."""
-    keys = CalendarVersion.objects.order_by("key").values_list("key", flat=True).distinct()
+    keys = known_calendars()
     known = [("", "None: that of each SLA target"), *((key, key) for key in keys)]
     if current and current not in keys:
         known.append((current, f"{current} (there is no such calendar)"))

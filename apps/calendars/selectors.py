@@ -18,3 +18,8 @@ def current_version(key: str) -> CalendarVersion | None:
 def calendar_of(version_id: int) -> Calendar:
     """The pure calendar of a version."""
     return Calendar.from_document(CalendarVersion.objects.get(pk=version_id).document)
+
+
+def known_calendars() -> list[str]:
+    """The keys of the calendars that have a version, in order."""
+    return list(CalendarVersion.objects.order_by("key").values_list("key", flat=True).distinct())

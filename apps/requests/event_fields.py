@@ -173,3 +173,14 @@ UNHEARD: Mapping[str, str] = {  # what no clock hears, and why
     **dict.fromkeys(PersonEvent, "it is told of a person, not of a request"),
 }
 HEARD: Mapping[str, Fields] = {str(kind): fields for kind, fields in FIELDS.items() if kind not in UNHEARD}
+
+
+def fields_told(fields: Fields) -> str:
+    """The fields as people read them: "step, run, result (approved, rejected)"; "" for none."""
+    return ", ".join(_told(name, one) for name, one in fields.items())
+
+
+def _told(name: str, one: Any) -> str:
+    if not isinstance(one, Field):
+        return ", ".join(_told(f"{name}.{below}", field) for below, field in one.items())
+    return f"{name} ({', '.join(sorted(one.values))})" if one.values else name

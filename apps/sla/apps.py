@@ -4,6 +4,7 @@ from django.apps import AppConfig
 class SLAConfig(AppConfig):
     name = "apps.sla"
     label = "sla"
+    verbose_name = "SLA"
 
     def ready(self) -> None:
         """New SLA policies are logged."""

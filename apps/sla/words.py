@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from apps.sla.conditions import Change, Condition, defaults
 from apps.sla.targets import Duration, Escalation, Target
 
 PERCENT = "\N{NO-BREAK SPACE}%"
@@ -28,6 +29,16 @@ FOLLOWED: Mapping[str, str] = MappingProxyType(
         "owner": "the calendar of whoever has the request",
     }
 )
+CHANGES: Mapping[Change, str] = MappingProxyType(
+    {
+        Change.START: "starts",
+        Change.PAUSE: "pauses",
+        Change.RESUME: "goes on",
+        Change.STOP: "stops",
+        Change.CANCEL: "is cancelled",
+        Change.RESET: "begins anew",
+    }
+)
 PEOPLE: Mapping[str, str] = MappingProxyType(
     {
         "person": "{}",
@@ -44,6 +55,17 @@ PEOPLE: Mapping[str, str] = MappingProxyType(
 def measured_by(target: Target) -> str:
     """What a target measures: "first response", "time in the stage “work”"."""
     return METRICS[target.metric].format(target.of)
+
+
+def changes_words(target: Target) -> tuple[str, ...]:
+    """What other events than the metric's do to its clock: "begins anew at comment.added if event.internal"."""
+    usual = defaults(target.metric, target.of, pauses=True)
+    stated = {change: found for change, found in target.changes.items() if found != usual.get(change)}
+    return tuple(f"{CHANGES[change]} at {_events(stated[change])}" for change in CHANGES if change in stated)
+
+
+def _events(conditions: Sequence[Condition]) -> str:
+    return " or ".join(one.event + (f" if {one.where}" if one.where else "") for one in conditions) or "no event"
 
 
 def duration_words(duration: Duration) -> str:

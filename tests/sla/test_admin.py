@@ -61,6 +61,40 @@ def test_the_page_begins_with_an_example_that_can_be_published(client: Client) -
     assert SlaPolicyVersion.objects.get().document == example
 
 
+def test_the_example_names_a_calendar_that_is_there(client: Client) -> None:
+    make_calendar("night")
+    page = client.get(address(SlaPolicyVersion, "add"))
+    assert asked(client, "publish", page.context["text"]).status_code == 302
+    assert SlaPolicyVersion.objects.get().document["targets"][0]["calendar"] == "night"
+    assert "Calendars that are there: <code>night</code>." in page.content.decode()
+
+
+def test_without_a_calendar_the_page_leads_to_making_one(client: Client) -> None:
+    text = client.get(address(SlaPolicyVersion, "add")).content.decode()
+    assert 'href="/admin/calendars/businesscalendar/add/">Make a calendar</a>' in text
+
+
+def test_the_page_lists_the_events_that_conditions_may_read(client: Client) -> None:
+    text = client.get(address(SlaPolicyVersion, "add")).content.decode()
+    assert "<td><code>approval.ended</code></td><td>approval, step, result (approved, expired, rejected," in text
+    assert "<td><code>request.submitted</code></td><td>priority (critical, high, low, medium), pins.form," in text
+    assert "<td><code>request.held</code></td><td>–</td>" in text
+    assert "sla.breached" not in text
+
+
+def test_a_problem_names_the_target_and_a_condition_is_looked_at_in_words(client: Client) -> None:
+    document = make_sla("good").document
+    document["targets"][1] |= {"name": "Done", "on": {"reset": [{"event": "comment.added", "where": "event.intern"}]}}
+    page = asked(client, "look", document)
+    assert page.context["problems"] == [
+        "targets.1.on.reset.0.where of “Done”: Event comment.added has no field “intern”; it has: internal, comment,"
+        " step, run. Did you mean “internal”?"
+    ]
+    document["targets"][1]["on"]["reset"][0]["where"] = "event.internal"
+    preview = asked(client, "look", document).context["preview"]
+    assert "<td>resolution; begins anew at comment.added if event.internal</td>" in preview
+
+
 def test_the_look_says_every_target_in_words_and_publishes_nothing(client: Client) -> None:
     make_calendar()
     example = json.loads(client.get(address(SlaPolicyVersion, "add")).context["text"])
@@ -87,7 +121,7 @@ BROKEN = [
     ('{"targets": []}', "targets: Must be a list of 1 to 50 targets."),
     (
         '{"targets": [{"id": "a", "metric": "response", "durations": {"low": {"seconds": 1e400}}}]}',
-        "durations.low: Must be a whole number from 1 to 316224000.",
+        "durations.low of “a”: Must be a whole number from 1 to 316224000.",
     ),
     ("[]", "policy: An SLA policy is an object with targets."),
 ]

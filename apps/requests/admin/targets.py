@@ -5,6 +5,7 @@ A new version is entered as JSON, looked at (every target in words, what its aut
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,17 +15,26 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold.decorators import action, display
 
 from apps.accounts.admin import acting
+from apps.calendars.selectors import known_calendars
 from apps.core.admin import VersionForm
 from apps.core.admin_parts import as_text, problem_lines, read_document, table
 from apps.core.errors import DomainError, InvalidInput
 from apps.requests.admin.making import MadeOnPagesAdmin, Visit
 from apps.requests.admin.rebasing import carry_over_url, with_way
 from apps.requests.enums import Priority
+from apps.requests.event_fields import HEARD, fields_told
 from apps.requests.services.target_references import WHOLE, warnings_of
 from apps.requests.services.targets import check_targets, publish_targets, require_key
 from apps.sla.models import SlaPolicyVersion
 from apps.sla.targets import SlaPolicy, Target, parse_policy
-from apps.sla.words import calendar_words, duration_words, escalation_words, measured_by, warnings_words
+from apps.sla.words import (
+    calendar_words,
+    changes_words,
+    duration_words,
+    escalation_words,
+    measured_by,
+    warnings_words,
+)
 
 TEMPLATE = "admin/sla/slapolicyversion/edit.html"
 ORDER = (
@@ -32,36 +42,44 @@ ORDER = (
     "escalations", "at", "after_breach", "do", "to", "on", "targets", "pause_on_hold", "retroactive",
 )  # fmt: skip
 HOURS = {"critical": 1, "high": 4, "medium": 8, "low": 16}
-EXAMPLE: Mapping[str, Any] = {
-    "targets": [
-        {
-            "id": "response",
-            "name": "First answer",
-            "metric": "response",
-            "calendar": "office",
-            "durations": {level: {"business_seconds": 3600 * n} for level, n in HOURS.items()},
-            "warn_at": [75],
-        },
-        {
-            "id": "resolution",
-            "name": "Done",
-            "metric": "resolution",
-            "calendar": {"of": "team", "else": "office"},
-            "durations": {
-                "critical": {"business_seconds": 28800},
-                "high": {"business_days": 2},
-                "medium": {"business_days": 5},
-                "low": {"calendar_days": 21},
+
+
+def example(calendars: Sequence[str]) -> dict[str, Any]:
+    """A policy to begin with; it names a calendar that is there, if there is one."""
+    calendar = "office" if "office" in calendars or not calendars else calendars[0]
+    return {
+        "targets": [
+            {
+                "id": "response",
+                "name": "First answer",
+                "metric": "response",
+                "calendar": calendar,
+                "durations": {level: {"business_seconds": 3600 * n} for level, n in HOURS.items()},
+                "warn_at": [75],
             },
-            "warn_at": [50, 80],
-            "escalations": [
-                {"id": "lead", "at": 90, "do": "notify", "to": [{"lead": True}]},
-                {"id": "late", "after_breach": 3600, "do": "raise_priority"},
-            ],
-        },
-    ],
-    "pause_on_hold": True,
-}
+            {
+                "id": "resolution",
+                "name": "Done",
+                "metric": "resolution",
+                "calendar": {"of": "team", "else": calendar},
+                "durations": {
+                    "critical": {"business_seconds": 28800},
+                    "high": {"business_days": 2},
+                    "medium": {"business_days": 5},
+                    "low": {"calendar_days": 21},
+                },
+                "warn_at": [50, 80],
+                "escalations": [
+                    {"id": "lead", "at": 90, "do": "notify", "to": [{"lead": True}]},
+                    {"id": "late", "after_breach": 3600, "do": "raise_priority"},
+                ],
+            },
+        ],
+        "pause_on_hold": True,
+    }
+
+
+EVENTS = [(kind, fields_told(fields)) for kind, fields in sorted(HEARD.items())]
 
 
 class PolicyForm(VersionForm):
@@ -74,14 +92,15 @@ class TargetPages(Visit):
     def answer(self) -> HttpResponse:
         if self.request.method != "POST":
             version = self.begin()
-            return self._entered(as_text(version.document if version else EXAMPLE, order=ORDER))
+            document = version.document if version else example(known_calendars())
+            return self._entered(as_text(document, order=ORDER))
         text = self.request.POST.get("document", "")
         try:
             document = read_document(text)
         except ValidationError as refused:
             return self._entered(text, list(refused.messages))
         if problems := self._problems(document):
-            return self._entered(text, problem_lines(problems))
+            return self._entered(text, _placed(problems, document))
         return self._publish(text, document) if self.request.POST["do"] == "publish" else self._look(text, document)
 
     def _problems(self, document: object) -> Mapping[str, Sequence[str]]:
@@ -102,7 +121,7 @@ class TargetPages(Visit):
             by, expected = f"user:{acting(self.request).pk}", before.n if before else 0
             version = publish_targets(self.key, document, created_by=by, expected=expected)
         except InvalidInput as refused:
-            return self._entered(text, problem_lines(refused.errors))
+            return self._entered(text, _placed(refused.errors, document))
         except DomainError as refused:
             return self._look(text, document, [refused.detail])
         self.admin.log_addition(self.request, version, [{"added": {}}])
@@ -111,17 +130,20 @@ class TargetPages(Visit):
         return self.to(version)
 
     def _entered(self, text: str, problems: Sequence[str] = ()) -> HttpResponse:
-        return self.page(TEMPLATE, text=text, problems=problems, step="enter")
+        return self._page(text=text, problems=problems, step="enter")
 
     def _look(self, text: str, document: Any, problems: Sequence[str] = ()) -> HttpResponse:
         newest = self.newest
         looked = {
             "preview": preview(parse_policy(document)),
-            "warnings": _lines(warnings_of(self.key, document)),
+            "warnings": _lines(warnings_of(self.key, document), document),
             "same_as": self.same_as(newest, document),
             "out_of_date": self.out_of_date(newest),
         }
-        return self.page(TEMPLATE, newest, text=text, problems=problems, step="look", **looked)
+        return self._page(newest, text=text, problems=problems, step="look", **looked)
+
+    def _page(self, newest: SlaPolicyVersion | None = None, **shown: Any) -> HttpResponse:
+        return self.page(TEMPLATE, newest, calendars=known_calendars(), events=EVENTS, **shown)
 
 
 @admin.register(SlaPolicyVersion)
@@ -150,9 +172,23 @@ class SlaPolicyVersionAdmin(MadeOnPagesAdmin):
 # ------------------------------------------------------------------------------------ in words
 
 
-def _lines(warnings: Mapping[str, Sequence[str]]) -> list[str]:
+def _lines(warnings: Mapping[str, Sequence[str]], document: object) -> list[str]:
     """One line for each, with its place in front unless it is about the whole policy."""
-    return [*warnings.get(WHOLE, ()), *problem_lines({at: said for at, said in warnings.items() if at != WHOLE})]
+    return [*warnings.get(WHOLE, ()), *_placed({at: said for at, said in warnings.items() if at != WHOLE}, document)]
+
+
+def _placed(problems: Mapping[str, Sequence[str]], document: object) -> list[str]:
+    """One line for each, with its place and the target that this is in."""
+    return problem_lines({f"{place}{_whose(place, document)}": said for place, said in problems.items()})
+
+
+def _whose(place: str, document: object) -> str:
+    """ " of “First answer”" for a place in a target that has a name or an id."""
+    targets = document.get("targets") if isinstance(document, Mapping) else None
+    number = re.match(r"targets\.(\d+)\.", place)
+    target = targets[int(number[1])] if number and isinstance(targets, list) else None
+    name = (target.get("name") or target.get("id")) if isinstance(target, Mapping) else None
+    return f" of “{name}”" if isinstance(name, str) else ""
 
 
 def preview(policy: SlaPolicy) -> str:
@@ -163,7 +199,8 @@ def preview(policy: SlaPolicy) -> str:
 
 def _row(target: Target) -> tuple[object, ...]:
     times = (duration_words(target.durations[priority]) for priority in Priority.values)
-    measures = measured_by(target) + (f", while the team {target.team} has it" if target.team else "")
+    of_a_team = f", while the team {target.team} has it" if target.team else ""
+    measures = "; ".join((measured_by(target) + of_a_team, *changes_words(target)))
     escalates = "; ".join(escalation_words(one) for one in target.escalations)
     calendar = calendar_words(target) or "none"
     return (target.name or target.id, measures, *times, calendar, warnings_words(target) or "–", escalates or "–")
