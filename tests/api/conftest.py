@@ -81,3 +81,9 @@ def world(db: None) -> World:
     make_team("it", ivo, lead=ivo)
     make_sla("laptop")
     return World(rita=rita, mia=mia, ivo=ivo, stan=stan, item=make_item("laptop", form=FORM, sla_key="laptop"))
+
+
+@pytest.fixture
+def sla(world: World) -> None:
+    """The policy that the world's item names."""
+    make_sla()
