@@ -60,10 +60,10 @@ PINS: Fields = {
     "sla": NUMBER_OR_NONE,
     **dict.fromkeys(("calendars", "policies", "forms"), ENTRIES),
 }
-INCIDENTS = (
+CALLS = (
     "workflow", "task_without_assignee", "approval_without_approver", "guard", "separation_of_duties", "escalation",
-    "sweep", "rebase", "dead_letter",
 )  # fmt: skip
+CALLS_FROM_OUTSIDE = ("sweep", "rebase", "dead_letter")  # told without a write to the request: no clock hears of them
 FIELDS: Mapping[str, Fields] = {
     RequestEvent.DRAFTED: {"item": NUMBER, "fields": ITEMS},
     RequestEvent.EDITED: {"fields": ITEMS},
@@ -155,7 +155,7 @@ FIELDS: Mapping[str, Fields] = {
     },
     SlaEvent.MET: CLOCK,
     SlaEvent.VOIDED: CLOCK,
-    IncidentEvent.OPENED: {"incident": NUMBER, "kind": _one_of(INCIDENTS), "key": TEXT},
+    IncidentEvent.OPENED: {"incident": NUMBER, "kind": _one_of((*CALLS, *CALLS_FROM_OUTSIDE)), "key": TEXT},
     IncidentEvent.RESOLVED: {"incident": NUMBER, "cause": _one_of(["step_over"])},
     PersonEvent.ROLES_CHANGED: {"person": NUMBER},
     PersonEvent.DELEGATED: ABSENCE,
@@ -172,7 +172,10 @@ UNHEARD: Mapping[str, str] = {  # what no clock hears, and why
     **dict.fromkeys(SlaEvent, "no clock follows another one"),
     **dict.fromkeys(PersonEvent, "it is told of a person, not of a request"),
 }
-HEARD: Mapping[str, Fields] = {str(kind): fields for kind, fields in FIELDS.items() if kind not in UNHEARD}
+HEARD: Mapping[str, Fields] = {
+    **{str(kind): fields for kind, fields in FIELDS.items() if kind not in UNHEARD},
+    str(IncidentEvent.OPENED): {**FIELDS[IncidentEvent.OPENED], "kind": _one_of(CALLS)},
+}
 
 
 def fields_told(fields: Fields) -> str:

@@ -203,11 +203,17 @@ def test_what_no_workflow_has_is_a_warning_for_the_author(ada: Client) -> None:
         {**TARGET, "id": metric, "metric": kind, "of": of}
         for metric, kind, of in (("a", "stage", "work"), ("b", "step", "polish"), ("c", "approval", "work"))
     ]
+    where = "event.step == 'work' || event.step in ['polish', 'approve']"
+    targets[0]["on"] = {"reset": [{"event": "task.released", "where": where}]}
     made = ada.api("post", "/sla/policies/", {"key": "gold", "document": {"targets": targets}}).json()
     never = "this target never starts."
     assert made["warnings"] == [
         {"place": "targets.1.of", "message": f"No published workflow of laptop has the step 'polish': {never}"},
         {"place": "targets.2.of", "message": f"No published workflow of laptop has the approval 'work': {never}"},
+        {
+            "place": "targets.0.on.reset.0.where",
+            "message": "No published workflow of laptop has the step 'polish': no event fits that.",
+        },
     ]
     unused = ada.api("post", "/sla/policies/", {"key": "other", "document": document()}).json()
     said = "No active item selects this policy: it measures nothing yet."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apps.requests.services.target_conditions import condition_problems, where_problems
+from apps.requests.services.target_conditions import condition_problems, named_in_conditions, where_problems
 
 LISTED = "approval, step, level, seat, for, verdict, counted"
 GOOD = [
@@ -64,6 +64,12 @@ REFUSED = [
         "event.internal == 'no'",
         'event.internal is a bool and "no" is a string: they are never equal.',
     ),
+    (
+        "incident.opened",
+        "event.kind == 'dead_letter'",
+        "event.kind is never 'dead_letter': it is one of approval_without_approver, escalation, guard,"
+        " separation_of_duties, task_without_assignee, workflow.",
+    ),
     ("request.fields_set", "event.fields > 2", "event.fields is a list and 2 is an int: > does not take them."),
 ]
 EVENTS = [
@@ -107,3 +113,15 @@ def test_a_problem_has_its_place():
     good = {"event": "comment.added", "where": "event.internal"}
     document = {"targets": [{}, {"on": {"pause": [good], "resume": [good, {**good, "where": "event.intern"}]}}]}
     assert list(condition_problems(document)) == ["targets.1.on.resume.1.where"]
+
+
+def test_stages_and_steps_that_are_asked_for_are_named():
+    asked = [
+        {"event": "task.claimed", "where": "event.step == 'triage'"},
+        {"event": "token.moved", "where": "event.source in ['a', 'b']"},
+        {"event": "request.stage_entered", "where": "event.stage == 'work' && event.was != 'plan'"},
+        {"event": "request.priority_changed", "where": "event.was == 'low'"},
+        {"event": "request.completed"},
+    ]
+    found = [(sort, name) for _, sort, name in named_in_conditions({"targets": [{"on": {"reset": asked}}]})]
+    assert found == [("step", "triage"), ("step", "a"), ("step", "b"), ("stage", "work"), ("stage", "plan")]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from apps.requests.enums import RequestEvent
 from apps.requests.event_fields import HEARD, UNHEARD, Field, Fields
 from apps.workflows.engine.guard_types import check_types_in
 from apps.workflows.engine.guards import compared_in, names_in
@@ -13,6 +14,13 @@ from apps.workflows.engine.guards import compared_in, names_in
 Document = Mapping[str, Any]
 Problems = dict[str, list[str]]
 MOST_NAMED = 12
+STAGE_ENTERED = str(RequestEvent.STAGE_ENTERED)
+NAMING: Mapping[tuple[str, ...], str] = {  # by field, or by event and field: what its text is the id of
+    ("step",): "step",
+    ("source",): "step",
+    (STAGE_ENTERED, "stage"): "stage",
+    (STAGE_ENTERED, "was"): "stage",
+}
 
 
 def condition_problems(document: Document) -> Problems:
@@ -21,15 +29,30 @@ def condition_problems(document: Document) -> Problems:
     return {place: said for place, said in found if said}
 
 
-def _found(document: Document) -> Iterator[tuple[str, Iterable[str]]]:
+def named_in_conditions(document: Document) -> Iterator[tuple[str, str, str]]:
+    """Which stages and steps conditions ask for: place, `stage` or `step`, id. The document has no problems."""
+    for place, condition in _conditions(document):
+        asked = compared_in(condition["where"]) if "where" in condition else ()
+        for path, value in asked:
+            sort = NAMING.get((condition["event"], *path[1:])) or NAMING.get(path[1:])
+            if sort:
+                yield f"{place}.where", sort, value
+
+
+def _conditions(document: Document) -> Iterator[tuple[str, Document]]:
     for number, target in enumerate(document["targets"]):
         for change, conditions in target.get("on", {}).items():
             for index, condition in enumerate(conditions):
-                place, event = f"targets.{number}.on.{change}.{index}", condition["event"]
-                if event not in HEARD:
-                    yield f"{place}.event", [_unheard(event)]
-                elif "where" in condition:
-                    yield f"{place}.where", where_problems(event, condition["where"])
+                yield f"targets.{number}.on.{change}.{index}", condition
+
+
+def _found(document: Document) -> Iterator[tuple[str, Iterable[str]]]:
+    for place, condition in _conditions(document):
+        event = condition["event"]
+        if event not in HEARD:
+            yield f"{place}.event", [_unheard(event)]
+        elif "where" in condition:
+            yield f"{place}.where", where_problems(event, condition["where"])
 
 
 def where_problems(event: str, where: str) -> list[str]:

@@ -14,7 +14,7 @@ from apps.requests.models import CatalogItem, SelectionRule
 from apps.requests.services.gate_forms import Forms
 from apps.requests.services.gate_guards import Surroundings
 from apps.requests.services.gate_references import SAID
-from apps.sla.policy_check import NAMED_METRICS
+from apps.requests.services.target_conditions import named_in_conditions
 from apps.sla.stuck_check import pause_warnings
 from apps.workflows.selectors import published_definitions
 
@@ -81,12 +81,19 @@ def warnings_of(key: str, document: Document) -> Problems:
 
 
 def _unmeasurable(document: Document, items: Collection[str]) -> Problems:
-    measured = [(f"targets.{number}.of", target) for number, target in enumerate(document["targets"]) if "of" in target]
-    if not measured:
+    targets = enumerate(document["targets"])
+    measured = [(f"targets.{number}.of", one["metric"], one["of"]) for number, one in targets if "of" in one]
+    asked = [(place, f"any {sort}", name) for place, sort, name in named_in_conditions(document) if name]
+    if not measured and not asked:
         return {}
     known = _measurable(items)
-    found = [(place, one) for place, one in measured if one["of"] not in known[one["metric"]]]
-    return {place: [_unmeasured(one, items)] for place, one in found}
+    problems: Problems = {}
+    for place, sort, name in (*measured, *asked):
+        if name not in known[sort]:
+            what = "this target never starts" if place.endswith(".of") else "no event fits that"
+            said = f"No published workflow of {_listed(items)} has the {sort.removeprefix('any ')} {name!r}: {what}."
+            problems.setdefault(place, []).append(said)
+    return problems
 
 
 def items_that_select(key: str) -> list[str]:
@@ -101,14 +108,15 @@ def _measurable(items: Collection[str]) -> dict[str, set[str]]:
     around = Surroundings(known=published_definitions(), policies={}, forms=Forms())
     roots = set(rules) & around.known.keys()
     steps = [step for key in around.run_by(*roots) for step in around.known[key].steps]
+    stages = {stage.id for key in roots for stage in around.known[key].stages}
     return {
-        "stage": {stage.id for key in roots for stage in around.known[key].stages},
+        "stage": stages,
         "step": {step.id for step in steps if step.kind in ("task", "approval", "wait", "subflow")},
         "approval": {step.id for step in steps if step.kind == "approval"},
+        "any stage": stages,
+        "any step": {step.id for step in steps},
     }
 
 
-def _unmeasured(target: Document, items: Collection[str]) -> str:
-    assert target["metric"] in NAMED_METRICS
-    listed = ", ".join(list(items)[:5]) + (" ..." if len(items) > 5 else "")
-    return f"No published workflow of {listed} has the {target['metric']} {target['of']!r}: this target never starts."
+def _listed(items: Collection[str]) -> str:
+    return ", ".join(list(items)[:5]) + (" ..." if len(items) > 5 else "")
