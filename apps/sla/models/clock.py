@@ -39,6 +39,7 @@ class SlaClock(models.Model):
     stopped_at = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name = "SLA clock"
         constraints = [
             models.UniqueConstraint(
                 fields=["stream", "target"], condition=Q(status__in=LIVE), name="clock_one_live_per_target"
