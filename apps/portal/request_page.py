@@ -19,8 +19,7 @@ from apps.portal.repairs import IncidentBox, InstancesBox, incident_boxes, insta
 from apps.portal.rounds import DecisionBox, decision_boxes, round_boxes
 from apps.requests import policies
 from apps.requests.enums import ENDED_STATES, RequestStatus
-from apps.requests.facts import current_form, form_of
-from apps.requests.forms import Form
+from apps.requests.facts import fields_of
 from apps.requests.forms.fields import DateField, Field, MoneyField, PersonField
 from apps.requests.models import Request
 from apps.requests.policies import Act
@@ -178,21 +177,11 @@ def _allowed(request: Request, reader: User, moment: datetime) -> dict[str, bool
 
 def rows_of(request: Request) -> list[tuple[str, str]]:
     """The form's values, then those of the tasks' forms; what the workflow filled in itself comes last, by its name."""
-    fields: dict[str, Field] = {}
-    for one in (one for form in _forms_of(request) for one in form.fields):
-        fields.setdefault(one.name, one)
+    fields = fields_of(request)
     filled = {name: one for name, one in fields.items() if name in request.data}
     names = names_of(str(request.data[name]) for name, one in filled.items() if one.kind == PersonField.kind)
     known = [(one.label, _text(request.data[name], one, names)) for name, one in filled.items()]
     return known + [(_named(name), _plain(value)) for name, value in request.data.items() if name not in fields]
-
-
-def _forms_of(request: Request) -> list[Form]:
-    """The form the request is pinned to (of a draft the newest one), then the forms of its tasks."""
-    if request.pins:
-        return [form_of(pk) for pk in (request.pins["form"], *request.pins.get("forms", {}).values())]
-    version = current_form(request.item)
-    return [form_of(version.pk)] if version else []
 
 
 def _text(value: Any, one: Field, names: Mapping[str, str]) -> str:

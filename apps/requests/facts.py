@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from apps.requests.forms import Form
+from apps.requests.forms.fields import Field
 from apps.requests.models import CatalogItem, FormVersion, Request
 
 
@@ -20,6 +21,23 @@ def current_form(item: CatalogItem) -> FormVersion | None:
     """The newest version of the item's form."""
     version: FormVersion | None = FormVersion.objects.current(item.form_key)
     return version
+
+
+def fields_of(request: Request) -> dict[str, Field]:
+    """Every field that people fill in, by name: of the form the request is pinned to (of a draft the newest one), then
+    of the forms of its tasks. Where two forms have a field of one name, the first one's is meant.
+    """
+    found: dict[str, Field] = {}
+    for one in (one for form in _forms_of(request) for one in form.fields):
+        found.setdefault(one.name, one)
+    return found
+
+
+def _forms_of(request: Request) -> list[Form]:
+    if request.pins:
+        return [form_of(pk) for pk in (request.pins["form"], *request.pins.get("forms", {}).values())]
+    version = current_form(request.item)
+    return [form_of(version.pk)] if version else []
 
 
 def facts_of(request: Request, form: Form) -> dict[str, Any]:

@@ -302,14 +302,14 @@ def test_the_history_names_a_step_by_the_run_it_is_in_though_another_run_has_a_s
     assert said == [
         "started “Sub”",
         "opened the task “Carry”",
-        "finished “Carry”: done",
+        "finished “Carry”: Done",
         "started “Scales”",
         "opened the task “Weigh”",
-        "finished “Weigh”: done",
+        "finished “Weigh”: Done",
         "finished “Scales”",
         "finished “Sub”",
         "opened the task “Wrap”",
-        "finished “Wrap”: done",
+        "finished “Wrap”: Done",
     ]
 
 

@@ -9,6 +9,8 @@ import pytest
 from apps.requests.selectors.clock_sentences import OF_CLOCKS, priority_changed
 from apps.requests.selectors.sentences import Words
 from apps.sla.targets import parse_policy
+from apps.workflows.engine.document import compile_document
+from tests.factories import line_document
 
 HOURS = {level: {"seconds": 3600} for level in ("critical", "high", "medium", "low")}
 ALARMS = [
@@ -28,11 +30,16 @@ POLICY = parse_policy(
         ]
     }
 )
-STEPS = {"pack": "Pack it", "line": "Line manager"}
+PLACES = [
+    {"id": ident, "kind": "task", "name": name, "stage": "work", "assign": {"team": "it"}}
+    for ident, name in (("pack", "Pack it"), ("line", "Line manager"))
+]
+STAGES = {"stages": [{"id": "work", "name": "In the workshop"}]}
+WORKFLOW = compile_document(line_document("packing", *PLACES) | STAGES)
 
 
 def words(**more: Any) -> Words:
-    return Words(names={}, steps=STEPS, children={}, approvals={}, skipped={}, **{"sla": POLICY, **more})
+    return Words(**{"workflow": WORKFLOW, "sla": POLICY, **more})
 
 
 @pytest.mark.parametrize(
@@ -43,7 +50,7 @@ def words(**more: Any) -> Words:
         ("named", "resolution", "“Packed”"),
         ("at", "step", "the step “Pack it”"),
         ("by", "approval", "the approval “Line manager”"),
-        ("in", "stage", "the stage “work”"),
+        ("in", "stage", "the stage “In the workshop”"),
         ("gone", "step", "“gone”"),
         ("gone", "response", "the first response"),
     ],

@@ -24,12 +24,14 @@ DOES: Mapping[str, str] = MappingProxyType(
 
 
 class ClockWords(Protocol):
-    """What these sentences need: the policy that measures the request, and the names of its steps."""
+    """What these sentences need: the policy that measures the request, and the names of its steps and stages."""
 
     @property
     def sla(self) -> SlaPolicy | None: ...
 
     def step(self, data: Data, *, run: str = "run") -> str: ...
+
+    def stage(self, stage: str) -> str: ...
 
 
 def measured(data: Data, words: ClockWords) -> str:
@@ -40,7 +42,7 @@ def measured(data: Data, words: ClockWords) -> str:
     if metric in ("step", "approval") and target:
         return f"the {metric} {words.step({'step': target.of})}"
     if metric == "stage" and target:
-        return f"the stage “{target.of}”"
+        return f"the stage {words.stage(target.of)}"
     return METRICS.get(metric) or f"“{data['target']}”"
 
 

@@ -14,11 +14,13 @@ from apps.approvals.enums import ApprovalEvent
 from apps.approvals.models import Approval, ApprovalLevel
 from apps.outbox.models import Event, Note
 from apps.requests import policies
+from apps.requests.facts import fields_of
 from apps.requests.models import Request
 from apps.requests.policies import Act
 from apps.requests.selectors.sentences import SENTENCES, Words
 from apps.requests.selectors.visibility import INTERNAL
 from apps.sla.selectors import policy_of
+from apps.workflows.engine.definition import Definition
 from apps.workflows.enums import WorkflowEvent
 from apps.workflows.selectors import definition_of
 
@@ -54,13 +56,14 @@ def history_of(request: Request, *, reader: User) -> History:
     events = list(events_of(request, reader=reader))
     names = {user.pk: str(user) for user in User.objects.filter(pk__in=_people(events))}
     notes = dict(Note.objects.filter(pk__in=_notes(events)).values_list("pk", "text"))
-    children = _child_steps(events)
+    workflow, children = request.pins.get("workflow"), _children(events)
     words = Words(
         names=names,
-        steps=_steps_of(request.pins.get("workflow")),
+        workflow=definition_of(workflow) if workflow else None,
         children=children,
         approvals=_approvals_below(request) if children else {},
         skipped=_skipped(events),
+        fields={name: one.label for name, one in fields_of(request).items()} if request.pins else {},
         sla=policy_of(request.pins["sla"]) if request.pins.get("sla") else None,
     )
     return [_line(event, words, notes) for event in events if event.type in SENTENCES]
@@ -104,18 +107,13 @@ def _skipped(events: Iterable[Event]) -> dict[int, ApprovalLevel]:
     return ApprovalLevel.objects.in_bulk(rows) if rows else {}
 
 
-def _steps_of(version: int | None) -> dict[str, str]:
-    """The names of a workflow version's steps, by id."""
-    return {step.id: step.name for step in definition_of(version).steps} if version else {}
-
-
 def _approvals_below(request: Request) -> dict[int, int]:
     """The numbers of the child runs that approvals of the request belong to, by approval."""
     below = Approval.objects.filter(stream_id=request.pk, visit__run__parent__isnull=False)
     return dict(below.values_list("pk", "visit__run__n"))
 
 
-def _child_steps(events: Iterable[Event]) -> dict[int, dict[str, str]]:
-    """The names of the steps of every child run, by the run's number."""
+def _children(events: Iterable[Event]) -> dict[int, Definition]:
+    """The workflow of every child run, by the run's number."""
     started = (event.data for event in events if event.type == WorkflowEvent.SUBFLOW_STARTED)
-    return {data["run"]: _steps_of(data["version"]) for data in started}
+    return {data["run"]: definition_of(data["version"]) for data in started}

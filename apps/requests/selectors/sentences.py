@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from apps.approvals.enums import SKIPPED_BY_GUARD, ApprovalEvent, ApprovalStatus, Verdict, Why
@@ -14,6 +14,7 @@ from apps.requests.enums import Priority, RequestEvent
 from apps.requests.selectors.clock_sentences import OF_CLOCKS, priority_changed
 from apps.requests.selectors.guard_words import why_not
 from apps.sla.targets import SlaPolicy
+from apps.workflows.engine.definition import Definition, Step
 from apps.workflows.enums import WorkflowEvent
 
 Data = Mapping[str, Any]
@@ -21,16 +22,18 @@ Data = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Words:
-    """The names a history needs: people by id; the steps of the request's own workflow by id, and those of its child
-    runs by the run's number. `approvals` are the numbers of the child runs that approvals belong to, `skipped`
-    the levels that were skipped, by the id of their row.
+    """The names a history needs: people by id, the workflow the request runs on (its version says what stages, steps
+    and outcomes are called), and those of its child runs by the run's number. `approvals` are the numbers of the child
+    runs that approvals belong to, `skipped` the levels that were skipped, by the id of their row; `fields` the labels
+    of the forms' fields.
     """
 
-    names: Mapping[int, str]
-    steps: Mapping[str, str]
-    children: Mapping[int, Mapping[str, str]]
-    approvals: Mapping[int, int]
-    skipped: Mapping[int, ApprovalLevel]
+    names: Mapping[int, str] = field(default_factory=dict)
+    workflow: Definition | None = None
+    children: Mapping[int, Definition] = field(default_factory=dict)
+    approvals: Mapping[int, int] = field(default_factory=dict)
+    skipped: Mapping[int, ApprovalLevel] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
     sla: SlaPolicy | None = None
 
     def actor(self, actor: str) -> str:
@@ -46,14 +49,35 @@ class Words:
 
     def step(self, data: Data, *, run: str = "run") -> str:
         """The step an event is about; `run` is where the event says in which child run, if its approval does not."""
-        step = data.get("step", "")
-        number = data.get(run) or self.approvals.get(data.get("approval", 0), 0)
-        steps = self.children.get(number, self.steps)
-        return f"“{steps.get(step) or self._known_below(step) or step}”"
+        found = self._step(data, run=run)
+        return f"“{found.name if found else data.get('step', '')}”"
 
-    def _known_below(self, step: str) -> str:
-        """The name in whichever child knows the step: older events do not say their run."""
-        return next((steps[step] for steps in self.children.values() if steps.get(step)), "")
+    def outcome(self, data: Data) -> str:
+        """How the work of a step ended, as the button for it says."""
+        found = self._step(data)
+        outcome = found.outcome(data["outcome"]) if found else None
+        return outcome.label if outcome else in_words(data["outcome"])
+
+    def stage(self, stage: str) -> str:
+        """A stage of the request's own workflow."""
+        found = self.workflow.stage(stage) if self.workflow else None
+        return f"“{found.name if found else stage}”"
+
+    def label(self, name: str) -> str:
+        """A field as its form calls it; one that no form has was filled in by the workflow."""
+        return self.fields.get(name) or in_words(name)
+
+    def _step(self, data: Data, *, run: str = "run") -> Step | None:
+        """In the run the event names, else in whichever knows the step: older events do not say their run."""
+        number = data.get(run) or self.approvals.get(data.get("approval", 0), 0)
+        own = self.children.get(number, self.workflow)
+        known = (one for one in (own, *self.children.values()) if one and one.has_step(data.get("step", "")))
+        return next((one.step(data["step"]) for one in known), None)
+
+
+def in_words(ident: str) -> str:
+    """What has no name: its id, without the underscores."""
+    return ident.replace("_", " ")
 
 
 def _seated(seats: list[dict[str, int]], words: Words) -> str:
@@ -141,16 +165,14 @@ SENTENCES: Mapping[str, Callable[[Data, Words], str]] = {
     RequestEvent.CANCEL_ASKED: lambda data, words: "asked to cancel the request",
     RequestEvent.REOPENED: lambda data, words: "reopened the request",
     RequestEvent.ARCHIVED: lambda data, words: "archived the request",
-    RequestEvent.FIELDS_SET: lambda data, words: f"filled in {', '.join(data['fields'])}",
+    RequestEvent.FIELDS_SET: lambda data, words: f"filled in {', '.join(map(words.label, data['fields']))}",
     RequestEvent.COMMENTED: lambda data, words: "noted internally" if data.get("internal") else "commented",
     RequestEvent.NOTICE: lambda data, words: f"sent a message to {words.people(data['users'])}",
     RequestEvent.HANDED_OVER: lambda data, words: "handed the imported request over to live operation",
     WorkflowEvent.TASK_OPENED: _task_opened,
     WorkflowEvent.TASK_CLAIMED: lambda data, words: f"took up {words.step(data)}",
     WorkflowEvent.TASK_RELEASED: lambda data, words: f"gave {words.step(data)} back",
-    WorkflowEvent.TASK_COMPLETED: lambda data, words: (
-        f"finished {words.step(data)}: {data['outcome'].replace('_', ' ')}"
-    ),
+    WorkflowEvent.TASK_COMPLETED: lambda data, words: f"finished {words.step(data)}: {words.outcome(data)}",
     WorkflowEvent.TASK_WITHDRAWN: lambda data, words: f"took the task {words.step(data)} back",
     WorkflowEvent.WAIT_OPENED: lambda data, words: f"is waiting: {words.step(data)}",
     WorkflowEvent.WAIT_DONE: lambda data, words: f"stopped waiting: {words.step(data)}",

@@ -91,6 +91,10 @@ class Definition:
     def has_step(self, step_id: str) -> bool:
         return step_id in self._steps
 
+    def stage(self, stage_id: str) -> Stage | None:
+        """The stage of that id, or None."""
+        return next((one for one in self.stages if one.id == stage_id), None)
+
     def arrows_from(self, step_id: str) -> tuple[Transition, ...]:
         """The arrows out of a step, in document order."""
         return self._arrows_from.get(step_id, ())
