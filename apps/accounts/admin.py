@@ -212,6 +212,7 @@ class TeamAdmin(KeptAdmin):
 
     def save_model(self, request: HttpRequest, obj: Team, form: ModelForm, change: bool) -> None:  # noqa: FBT001 - Django's signature
         if change:
+            services.set_lead(obj, lead=obj.lead, actor=acting(request))
             obj.save()
         else:
             made = services.create_team(obj.key, name=obj.name, lead=obj.lead, calendar=obj.calendar)

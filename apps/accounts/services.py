@@ -126,6 +126,19 @@ def set_members(team: Team, *, members: Iterable[User], actor: User) -> None:
 
 
 @transaction.atomic
+def set_lead(team: Team, *, lead: User | None, actor: User) -> None:
+    """Makes somebody the team's lead, or nobody; who came or went gets an `access.changed` event, for a lead sees what
+    the team sees.
+    """
+    before = Team.objects.select_for_update(no_key=True).get(pk=team.pk).lead
+    team.lead = lead
+    team.save(update_fields=["lead"])
+    if before != lead:
+        for person in filter(None, (before, lead)):
+            tell_access_changed(person, actor=actor)
+
+
+@transaction.atomic
 def tell_access_changed(person: User, *, actor: User) -> None:
     """Says in the person's stream that their roles or teams changed: open sockets check their rights again."""
     stream = ensure_stream(person)

@@ -103,6 +103,15 @@ def test_a_person_stands_for_themselves_their_roles_and_teams():
     assert ada.role_names == {"finance"}
 
 
+def test_a_lead_stands_for_the_teams_they_lead_without_being_a_member():
+    lead, member = make_person("lead", roles=["finance"]), make_person("member")
+    led = [make_team("it", member, lead=lead), make_team("hr", lead=lead)]
+    own = staffed_role("finance").pk
+    groups = sorted([own, *(team.group_id for team in led)])
+    assert lead.principals == (f"user:{lead.pk}", *(f"group:{pk}" for pk in groups))
+    assert (lead.group_ids, lead.memberships) == ({own}, ((own, "finance", False),))
+
+
 def test_memberships_and_whether_somebody_leads_a_team_are_one_statement(django_assert_num_queries):
     lead, member = make_person("lead", roles=["finance"]), make_person("member")
     make_team("it", member, lead=lead)

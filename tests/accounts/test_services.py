@@ -8,13 +8,14 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from apps.accounts.models import Ticket, User
+from apps.accounts.models import Team, Ticket, User
 from apps.accounts.services import (
     create_person,
     ensure_role,
     ensure_stream,
     issue_ticket,
     redeem_ticket,
+    set_lead,
     set_members,
 )
 from apps.core import clock
@@ -93,6 +94,16 @@ def test_the_same_members_again_are_no_event():
     team = make_team("it", ada)
     set_members(team, members=[ada], actor=boss)
     assert Event.objects.count() == 0
+
+
+def test_who_leads_a_team_no_more_and_who_does_now_are_told_and_the_same_lead_again_is_no_event():
+    ada, ben, boss = (make_person(name) for name in ("ada", "ben", "boss"))
+    team = make_team("it", lead=ada)
+    for lead in (ben, ben, None):
+        set_lead(team, lead=lead, actor=boss)
+    told = Event.objects.order_by("id").values_list("type", "data")
+    assert list(told) == [("access.changed", {"person": person.pk}) for person in (ada, ben, ben)]
+    assert Team.objects.get().lead is None
 
 
 def test_a_ticket_opens_once():

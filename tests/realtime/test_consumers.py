@@ -7,7 +7,7 @@ import pytest
 from channels.db import database_sync_to_async
 
 from apps.accounts.models import User
-from apps.accounts.services import issue_ticket, set_members, tell_access_changed
+from apps.accounts.services import issue_ticket, set_lead, set_members, tell_access_changed
 from apps.approvals.models import Approval
 from apps.outbox.models import Event
 from apps.outbox.relay import run_relay
@@ -191,6 +191,22 @@ async def test_who_leaves_the_team_hears_its_requests_no_more(world):
         await comment(request, world.requester)
         assert (await other.hear())["topic"] == topic
         assert await page.hears_nothing()
+
+
+async def test_a_lead_who_is_no_member_hears_of_the_team_until_another_leads_it(world):
+    request = await asked(world)
+    approval = await Approval.objects.aget(stream_id=request.pk)
+    await do(record_decision, approval, verdict="approve", actor=world.manager)
+    team = await database_sync_to_async(lambda: world.lead.leads.get())()
+    await do(set_lead, team, lead=world.stranger, actor=world.administrator)
+    topic = f"request:{request.number}"
+    async with socket(person=world.stranger) as page:
+        await page.follow(topic)
+        assert await page.hears_nothing()
+        await comment(request, world.requester)
+        assert (await page.hear())["topic"] == topic
+        await do(set_lead, team, lead=world.lead, actor=world.administrator)
+        assert await page.hear() == {"ended": topic}
 
 
 async def test_who_keeps_the_right_goes_on_after_a_change_of_access(world):

@@ -6,7 +6,7 @@ from functools import cached_property
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Exists, F, Q
+from django.db.models import F, Q
 
 from apps.outbox.models import Stream
 
@@ -37,21 +37,27 @@ class User(AbstractUser):
         return self.get_full_name() or self.username
 
     @cached_property
-    def _standing(self) -> tuple[tuple[int | None, str, int | None, bool], ...]:
-        """A row for each group, or one without a group; each says whether this person leads a team. One statement."""
-        leads = Exists(User.objects.filter(pk=self.pk, leads__isnull=False))
-        rows = User.objects.filter(pk=self.pk).annotate(is_lead=leads)
-        return tuple(rows.values_list("groups__id", "groups__name", "groups__team__id", "is_lead"))
+    def _standing(self) -> tuple[tuple[int | None, str, int | None, int | None], ...]:
+        """A row for each group, or one without a group, with each team that this person leads, by its group. One
+        statement.
+        """
+        rows = User.objects.filter(pk=self.pk).order_by()
+        return tuple(rows.values_list("groups__id", "groups__name", "groups__team__id", "leads__group_id"))
 
     @cached_property
     def memberships(self) -> tuple[tuple[int, str, bool], ...]:
         """This person's groups (id, name, whether it is a team's): one statement, once per loaded instance."""
-        return tuple((pk, name, team is not None) for pk, name, team, _ in self._standing if pk is not None)
+        groups = {pk: (pk, name, team is not None) for pk, name, team, _ in self._standing if pk is not None}
+        return tuple(groups.values())
+
+    @property
+    def led_group_ids(self) -> frozenset[int]:
+        """The groups of the teams this person leads, member or not; asked for together with the memberships."""
+        return frozenset(group for *_, group in self._standing if group is not None)
 
     @property
     def leads_a_team(self) -> bool:
-        """Whether this person leads any team; asked for together with the memberships."""
-        return any(is_lead for *_, is_lead in self._standing)
+        return bool(self.led_group_ids)
 
     @property
     def group_ids(self) -> frozenset[int]:
@@ -60,8 +66,12 @@ class User(AbstractUser):
 
     @property
     def principals(self) -> tuple[str, ...]:
-        """`user:<id>` and a `group:<id>` for each role and team: what grants and participants are stored under."""
-        return (f"user:{self.pk}", *(f"group:{group_id}" for group_id in sorted(self.group_ids)))
+        """`user:<id>` and a `group:<id>` for each role and team: what grants and participants are stored under.
+
+        Who leads a team sees what the team sees, also without being a member.
+        """
+        groups = sorted(self.group_ids | self.led_group_ids)
+        return (f"user:{self.pk}", *(f"group:{group_id}" for group_id in groups))
 
     @property
     def role_names(self) -> frozenset[str]:

@@ -81,8 +81,6 @@ def _hand_to(write: Write, task: Task) -> None:
     if task.group_id is not None:
         write.request.team, write.request.assignee = task.team, None
         write.concerns(f"group:{task.group_id}", Relation.TEAM)
-        if task.team is not None and task.team.lead_id is not None:
-            write.concerns(f"user:{task.team.lead_id}", Relation.TEAM)
         return
     write.concerns(f"user:{task.assignee_id}", Relation.ASSIGNEE)
     if task.assignee_id not in (write.request.requester_id, write.request.requested_for_id):

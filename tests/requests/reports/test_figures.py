@@ -20,6 +20,7 @@ from apps.core.errors import InvalidInput, NotPermitted
 from apps.requests.enums import IMPORT
 from apps.requests.models import Request
 from apps.requests.reports import NO_TEAM, ComplianceRow, Filters, Named
+from apps.requests.selectors import visible_requests
 from apps.requests.selectors.reports import BY, GROUPS, bottlenecks, compliance, due_soon, throughput
 from apps.requests.services.decisions import record_decision
 from apps.requests.services.lifecycle import cancel_request, hold_request
@@ -349,12 +350,14 @@ def test_a_lead_counts_their_own_teams_only(history: World, auditor: User) -> No
     assert throughput(head, Filters(team="it")).rows == ()
 
 
-def test_a_lead_who_came_later_counts_the_team_but_reads_of_no_request_they_cannot_open(history: World) -> None:
-    newcomer = make_person("newcomer")
-    Team.objects.filter(key="hr").update(lead=newcomer)
-    assert compliance(newcomer, EVERYTHING).rows
-    report = due_soon(newcomer, EVERYTHING, hours=168)
-    assert (report.rows, report.total) == ((), 0)
+def test_a_lead_who_came_later_and_is_no_member_may_open_whatever_is_counted(history: World) -> None:
+    Team.objects.filter(key="hr").update(lead=make_person("newcomer"))
+    newcomer, former = (User.objects.get(username=name) for name in ("newcomer", "head"))
+    own = set(Request.objects.filter(team__key="hr").values_list("number", flat=True))
+    assert {one.number for one in due_soon(newcomer, EVERYTHING, hours=168).rows} <= own
+    assert throughput(newcomer, EVERYTHING).totals.submitted == len(own) == 4
+    assert {one.number for one in visible_requests(newcomer)} == own
+    assert list(visible_requests(former)) == []
 
 
 def test_a_stay_at_a_stage_belongs_whole_to_the_period_in_which_it_began(world: World, auditor: User) -> None:

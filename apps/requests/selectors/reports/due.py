@@ -10,13 +10,11 @@ from apps.accounts.models import User
 from apps.calendars.business_time import between
 from apps.core import clock
 from apps.core.errors import InvalidInput
-from apps.requests import policies
 from apps.requests.enums import IMPORT
 from apps.requests.models import Request
 from apps.requests.reports import DueClock, DueSoon, Filters, Named
 from apps.requests.selectors.reports.compliance import REQUEST, target_named
 from apps.requests.selectors.reports.scope import requests_for, within
-from apps.requests.selectors.visibility import visible_requests
 from apps.sla.enums import ClockStatus
 from apps.sla.models import SlaClock
 from apps.sla.selectors import CALENDARS, target_of
@@ -29,9 +27,9 @@ def due_soon(reader: User, filters: Filters, *, hours: int = HOURS, most: int = 
     """The running clocks that are due within so many hours (1 to 168), and those overdue that no sweep has come to yet.
 
     The earliest `most` of them, with the number of all; a period in the filters bounds when they are due. A clock that
-    is paused is not due at any time, requests that are still being imported are nobody's work yet, and a lead reads
-    only of those requests of the team that they may open. Raises NotPermitted, InvalidInput. At most three statements,
-    and one more the first time a process meets a policy or calendar version.
+    is paused is not due at any time, and requests that are still being imported are nobody's work yet. Raises
+    NotPermitted, InvalidInput. At most three statements, and one more the first time a process meets a policy or
+    calendar version.
     """
     if not 1 <= hours <= MOST_HOURS:
         raise InvalidInput({"hours": [f"This must be a whole number from 1 to {MOST_HOURS}."]})
@@ -39,8 +37,6 @@ def due_soon(reader: User, filters: Filters, *, hours: int = HOURS, most: int = 
     until = now + timedelta(hours=hours)
     asked = requests_for(reader, filters, at=REQUEST, priority="priority") & within(filters, "due_at")
     asked &= ~Q(**{f"{REQUEST}origin": IMPORT})
-    if not policies.sees_everything(reader):  # its rows name requests: only those that the reader may open
-        asked &= Q(stream_id__in=visible_requests(reader).order_by().values("pk"))
     if filters.metrics:
         asked &= Q(metric__in=filters.metrics)
     # whatever is due is checked at that time or earlier: so the index of the sweep finds it
