@@ -95,7 +95,7 @@ def report_page(reader: User, asked: Asked) -> ReportPage:
 
 
 def _anything(flow: Throughput) -> bool:
-    return bool(flow.totals.submitted or flow.totals.ended or flow.totals.open)
+    return any((flow.totals.submitted, flow.totals.reopened, flow.totals.ended, flow.totals.open))
 
 
 def _headlines(months: Compliance, flow: Throughput, due: DueSoon, asked: Asked) -> list[Headline]:
@@ -116,7 +116,7 @@ def _headlines(months: Compliance, flow: Throughput, due: DueSoon, asked: Asked)
             said=f"{due.total:,}",
             note=f"{due.overdue:,} of them late" if due.overdue else "",
         ),
-        Headline(name="Submitted", said=f"{totals.submitted:,}"),
+        Headline(name="Submitted", said=f"{totals.submitted:,}", note=_reopened(totals)),
         Headline(name="Ended", said=f"{totals.ended:,}"),
     ]
 
@@ -228,7 +228,8 @@ def _flow(report: Throughput) -> Panel:
     return Panel(
         id="flow",
         title="What came and went",
-        help="Requests in the period in which they were submitted and ended. Open is at the end of each period.",
+        help="Requests in the period in which they were submitted, and in that in which they ended. One that is "
+        "reopened ends again, and each ending counts. Open is at the end of each period.",
         head=HEADS[report.per],
         columns=[Column(name="Submitted"), Column(name="Ended"), Column(name="Open", drawn="line")],
         rows=[_period(row, row.start, report.per) for row in report.rows if row.start],
@@ -240,12 +241,17 @@ def _period(row: ThroughputRow, start: date, per: str) -> Row:
     ended = _ends(completed=row.completed, rejected=row.rejected, cancelled=row.cancelled)
     return Row(
         name=date_format(start, "M Y" if per == "month" else "j M Y"),
-        cells=[_count(row.submitted), _count(row.ended, note=ended), _count(row.open)],
+        cells=[_count(row.submitted, note=_reopened(row)), _count(row.ended, note=ended), _count(row.open)],
     )
 
 
 def _count(number: int, *, note: str = "") -> Cell:
     return Cell(said=f"{number:,}", note=note, value=number)
+
+
+def _reopened(row: ThroughputRow) -> str:
+    """What came back besides."""
+    return f"and {row.reopened:,} reopened" if row.reopened else ""
 
 
 def _ends(**outcomes: int) -> str:

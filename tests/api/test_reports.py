@@ -108,8 +108,8 @@ def test_compliance_is_broken_down_by_what_is_asked(history: World, ada: Client)
 def test_throughput_tells_what_came_and_went(history: World, ada: Client) -> None:
     report = ask(ada, "throughput/?per=day")
     row = {
-        "start": "2026-11-23", "item": None, "team": None, "priority": None, "submitted": 2, "completed": 1,
-        "rejected": 0, "cancelled": 0, "ended": 1, "open": 1,
+        "start": "2026-11-23", "item": None, "team": None, "priority": None, "submitted": 2, "reopened": 0,
+        "completed": 1, "rejected": 0, "cancelled": 0, "ended": 1, "open": 1,
     }  # fmt: skip
     assert (report["per"], report["rows"], report["totals"]) == ("day", [row], {**row, "start": None})
 

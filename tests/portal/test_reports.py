@@ -20,6 +20,7 @@ from apps.portal.report_page import SHEETS, share_said
 from apps.requests.models import Request
 from apps.requests.reports import Named, sheet_of
 from apps.requests.selectors.reports import Choices, choices_for, compliance, throughput
+from apps.requests.services.lifecycle import cancel_request, reopen_request
 from apps.requests.services.work import complete_task
 from apps.requests.sweeps import run_sweeps
 from apps.sla.models import SlaClock
@@ -124,6 +125,20 @@ def test_its_tables_say_what_the_reports_say(world: World, auditor: User, monkey
     assert tables["by-team"][0][0].startswith("100 %")
     assert tables["flow"] == [[str(row.submitted), str(row.ended), str(row.open)] for row in flow] == [["2", "1", "1"]]
     assert [cell.split("<")[0] for cell in tables["steps"][0]][3:] == ["2", "1"]
+
+
+def test_a_request_that_came_back_and_ended_again_ended_twice(world: World, auditor: User) -> None:
+    request = world.ask()
+    finish(world, request)
+    reopen_request(request, reason="Broken", actor=world.rita)
+    cancel_request(request, actor=world.rita)
+    page = as_(auditor).get("/reports/").content.decode()
+    assert [words(cell) for cell in tables_of(page)["flow"][0]] == [
+        "1 (and 1 reopened)",
+        "2 (1 completed, 1 cancelled)",
+        "0",
+    ]
+    assert "Open now 0 Due in 24 hours 0 Submitted 1 and 1 reopened Ended 2" in text_of(as_(auditor).get("/reports/"))
 
 
 def test_a_chart_is_drawn_from_the_figures_of_its_table(world: World, auditor: User, monkeypatch) -> None:

@@ -73,11 +73,14 @@ class ThroughputRowSerializer(serializers.Serializer[ThroughputRow]):
     team = NamedSerializer(allow_null=True)
     priority = serializers.ChoiceField(choices=Priority.choices, allow_null=True)
     submitted = serializers.IntegerField()
+    reopened = serializers.IntegerField(help_text="They end again, and each ending counts")
     completed = serializers.IntegerField()
     rejected = serializers.IntegerField()
     cancelled = serializers.IntegerField()
     ended = serializers.IntegerField()
-    open = serializers.IntegerField(help_text="At the end of the period")
+    open = serializers.IntegerField(
+        help_text="At the end of the period: open before it, submitted or reopened in it, without what ended"
+    )
 
 
 class ThroughputSerializer(serializers.Serializer[Throughput]):

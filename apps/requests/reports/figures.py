@@ -88,10 +88,13 @@ class Compliance:
 
 @dataclass(frozen=True, kw_only=True)
 class ThroughputRow(Group):
-    """A period, by its first day (None in the totals). `open` are those open at its end, or now if it is not over."""
+    """A period, by its first day (None in the totals). `open` are those open at its end, or now if it is not over: what
+    was open at its beginning, and what was submitted or reopened since, without what ended.
+    """
 
     start: date | None = None
     submitted: int = 0
+    reopened: int = 0
     completed: int = 0
     rejected: int = 0
     cancelled: int = 0

@@ -9,7 +9,8 @@ from datetime import date, timedelta
 from apps.requests.reports.figures import Group, ThroughputRow
 
 BEFORE = date.min  # the period of all that happened before the first one that is shown
-SUBMITTED, OUTCOMES = "submitted", ("completed", "rejected", "cancelled")
+CAME = SUBMITTED, REOPENED = "submitted", "reopened"
+ENDED = ("completed", "rejected", "cancelled")
 Counts = Mapping[date, Counter[str]]
 
 
@@ -46,10 +47,7 @@ def rows_of(group: Group, counts: Counts, starts: Iterable[date]) -> Iterator[Th
             team=group.team,
             priority=group.priority,
             start=start,
-            submitted=count[SUBMITTED],
-            completed=count["completed"],
-            rejected=count["rejected"],
-            cancelled=count["cancelled"],
+            **{what: count[what] for what in (*CAME, *ENDED)},
             open=standing,
         )
 
@@ -59,13 +57,10 @@ def totals_of(rows: Iterable[ThroughputRow]) -> ThroughputRow:
     rows = list(rows)
     last = max((row.start for row in rows if row.start), default=None)
     return ThroughputRow(
-        submitted=sum(row.submitted for row in rows),
-        completed=sum(row.completed for row in rows),
-        rejected=sum(row.rejected for row in rows),
-        cancelled=sum(row.cancelled for row in rows),
+        **{what: sum(getattr(row, what) for row in rows) for what in (*CAME, *ENDED)},
         open=sum(row.open for row in rows if row.start == last),
     )
 
 
 def _change(count: Counter[str]) -> int:
-    return count[SUBMITTED] - sum(count[outcome] for outcome in OUTCOMES)
+    return sum(count[what] for what in CAME) - sum(count[what] for what in ENDED)

@@ -29,6 +29,7 @@ from apps.requests.stays import Spread
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 SPREAD = ("count", "median", "p90")
+FLOW = ("submitted", "reopened", "completed", "rejected", "cancelled", "ended", "open")
 Line = Mapping[str, Any]
 
 
@@ -47,8 +48,7 @@ def _(report: Compliance) -> str:
 
 @sheet_of.register
 def _(report: Throughput) -> str:
-    counts = ("submitted", "completed", "rejected", "cancelled", "ended", "open")
-    return _written([report.per, *_columns(report.by), *counts], (_of_period(row, report.per) for row in report.rows))
+    return _written([report.per, *_columns(report.by), *FLOW], (_of_period(row, report.per) for row in report.rows))
 
 
 @sheet_of.register
@@ -72,8 +72,7 @@ def _of_clocks(row: ComplianceRow) -> Line:
 
 
 def _of_period(row: ThroughputRow, per: str) -> Line:
-    counts = {name: getattr(row, name) for name in ("submitted", "completed", "rejected", "cancelled", "ended", "open")}
-    return {per: row.start, **_group(row), **counts}
+    return {per: row.start, **_group(row), **{name: getattr(row, name) for name in FLOW}}
 
 
 def _of_place(one: Place) -> Line:

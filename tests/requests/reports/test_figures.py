@@ -17,13 +17,14 @@ from django.test.utils import CaptureQueriesContext
 from apps.accounts.models import Team, User
 from apps.approvals.models import Approval
 from apps.core.errors import InvalidInput, NotPermitted
+from apps.outbox.models import Event
 from apps.requests.enums import IMPORT
 from apps.requests.models import Request
 from apps.requests.reports import NO_TEAM, ComplianceRow, Filters, Named
 from apps.requests.selectors import visible_requests
 from apps.requests.selectors.reports import BY, GROUPS, bottlenecks, compliance, due_soon, throughput
 from apps.requests.services.decisions import record_decision
-from apps.requests.services.lifecycle import cancel_request, hold_request
+from apps.requests.services.lifecycle import cancel_request, hold_request, reopen_request
 from apps.requests.services.work import complete_task
 from apps.requests.stays import Spread
 from apps.requests.sweeps import run_sweeps
@@ -41,6 +42,7 @@ from tests.factories import (
     make_workflow,
 )  # fmt: skip
 from tests.requests.conftest import World
+from tests.requests.flows import make_flow, publish
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 LAST = datetime(2026, 1, 31, 22, 30, tzinfo=UTC)  # an hour and a half before February, in Amsterdam half an hour
@@ -54,7 +56,8 @@ def at(hours: float) -> time_machine.travel:
 
 def answered(request: Request, world: World, verdict: str, hours: float) -> None:
     with at(hours):
-        record_decision(Approval.objects.get(stream_id=request.pk), verdict=verdict, actor=world.manager, comment="So")
+        approval = Approval.objects.filter(stream_id=request.pk).latest("pk")
+        record_decision(approval, verdict=verdict, actor=world.manager, comment="So")
 
 
 def asked(item: Any, world: World, hours: float, **wish: Any) -> Request:
@@ -205,14 +208,15 @@ def naive_throughput(reader_zone: ZoneInfo, start_of: Callable[[date], date]) ->
     def day(instant: datetime) -> date:
         return start_of(instant.astimezone(reader_zone).date())
 
-    requests = list(Request.objects.exclude(submitted_at=None))
-    starts = {day(r.submitted_at) for r in requests} | {day(r.ended_at) for r in requests if r.ended_at}
+    said = {one: f"request.{one}" for one in ("submitted", "reopened", "completed", "rejected", "cancelled")}
+    told = Event.objects.filter(type__in=said.values(), stream__request__submitted_at__isnull=False)
+    days = {one: [day(event.at) for event in told.filter(type=kind)] for one, kind in said.items()}
     found = {}
-    for start in starts | {day(LAST + timedelta(hours=49))}:
-        ended = Counter(r.outcome for r in requests if r.ended_at and day(r.ended_at) == start)
-        came = sum(day(r.submitted_at) == start for r in requests)
-        there = sum(day(r.submitted_at) <= start and not (r.ended_at and day(r.ended_at) <= start) for r in requests)
-        found[start] = (came, ended["completed"], ended["rejected"], ended["cancelled"], there)
+    for start in {one for each in days.values() for one in each} | {day(LAST + timedelta(hours=49))}:
+        counts = tuple(each.count(start) for each in days.values())
+        until = {one: sum(when <= start for when in each) for one, each in days.items()}
+        came = until["submitted"] + until["reopened"]
+        found[start] = (*counts, came - until["completed"] - until["rejected"] - until["cancelled"])
     return found
 
 
@@ -224,16 +228,46 @@ def test_throughput_is_what_a_naive_count_finds(history: World, auditor: User) -
     }
     for per, start_of in starts.items():
         report = throughput(auditor, EVERYTHING, per=per)
-        rows = {r.start: (r.submitted, r.completed, r.rejected, r.cancelled, r.open) for r in report.rows}
+        rows = {r.start: (r.submitted, r.reopened, r.completed, r.rejected, r.cancelled, r.open) for r in report.rows}
         assert rows == naive_throughput(ZoneInfo("Europe/Amsterdam"), start_of)
     assert report.totals.submitted == Request.objects.exclude(submitted_at=None).count()
     assert report.totals.open == Request.objects.filter(submitted_at__isnull=False, ended_at=None).count()
 
 
+def test_what_was_told_of_a_period_stays_so_when_a_request_is_reopened_and_ends_again(
+    world: World, auditor: User
+) -> None:
+    request = asked(world.item, world, 0.25)
+    answered(request, world, "reject", 0.3)  # in Amsterdam on the last day of January
+    before = throughput(auditor, EVERYTHING, per="day").rows[0]
+    with at(24):
+        reopen_request(request, reason="It is needed", actor=world.requester)
+    answered(request, world, "approve", 25)
+    _finish(request, world.worker, 26)
+    rows = throughput(auditor, EVERYTHING, per="day").rows
+    assert rows[0] == before
+    assert [(r.start.day, r.submitted, r.reopened, r.rejected, r.completed, r.open) for r in rows[:3] if r.start] == [
+        (31, 1, 0, 1, 0, 0),
+        (1, 0, 1, 0, 0, 1),
+        (2, 0, 0, 0, 1, 0),
+    ]
+    totals = throughput(auditor, EVERYTHING, per="day").totals
+    assert (totals.submitted, totals.reopened, totals.ended, totals.open) == (1, 1, 2, 0)
+
+
+def test_a_child_run_is_no_request_that_came_or_went(world: World, auditor: User) -> None:
+    publish(line_document("child", {"id": "do", "kind": "task", "name": "Do", "assign": {"team": "it"}}))
+    parent = line_document("parent", {"id": "sub", "kind": "subflow", "name": "Sub", "workflow": "child"})
+    request = asked(make_flow(parent), world, 0)
+    _finish(request, world.worker, 1)
+    totals = throughput(auditor, EVERYTHING).totals
+    assert (totals.submitted, totals.reopened, totals.completed, totals.open) == (1, 0, 1, 0)
+
+
 def test_groups_of_a_throughput_add_up_to_the_whole(history: World, auditor: User) -> None:
     whole = {row.start: row for row in throughput(auditor, EVERYTHING, per="day").rows}
     parts = throughput(auditor, EVERYTHING, per="day", by=GROUPS)
-    for name in ("submitted", "completed", "rejected", "cancelled", "ended", "open"):
+    for name in ("submitted", "reopened", "completed", "rejected", "cancelled", "ended", "open"):
         for start, row in whole.items():
             assert sum(getattr(part, name) for part in parts.rows if part.start == start) == getattr(row, name)
     assert parts.totals == throughput(auditor, EVERYTHING, per="day").totals

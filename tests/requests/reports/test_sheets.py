@@ -59,10 +59,10 @@ def test_compliance_has_a_line_for_each_group_and_nothing_for_what_is_not_known(
 
 
 def test_throughput_is_named_by_its_period():
-    row = ThroughputRow(start=date(2026, 3, 2), team=IT, submitted=4, completed=2, rejected=1, open=5)
+    row = ThroughputRow(start=date(2026, 3, 2), team=IT, submitted=4, reopened=1, completed=2, rejected=1, open=5)
     report = Throughput(filters=Filters(), per="week", by=("team",), at=AT, rows=(row,), totals=row)
     assert sheet_of(report) == (
-        "week,team,team_name,submitted,completed,rejected,cancelled,ended,open\r\n2026-03-02,it,IT,4,2,1,0,3,5\r\n"
+        "week,team,team_name,submitted,reopened,completed,rejected,cancelled,ended,open\r\n2026-03-02,it,IT,4,1,2,1,0,3,5\r\n"
     )
 
 

@@ -1,9 +1,12 @@
 """How many requests came and went.
 
 A request counts in the period (of the reader's time zone) in which it was submitted, and in that in which it ended, by
-its outcome; drafts do not count. One that was reopened is what it is now: earlier endings are not counted. Open at the
-end of a period is what was submitted until then and has not ended until then. Item, team and priority are those the
-request has now.
+its outcome; drafts do not count. One that is reopened counts as reopened in that period, and its next ending counts as
+well as the first: what was told of a period stays so. Open at the end of a period is what was submitted or reopened
+until then and has not ended since. Item, team and priority are those the request has now.
+
+All of that is told by the request's own runs, the first and those that reopening starts: each ends when the request
+does, with the same outcome. Child runs are none of these.
 """
 
 from __future__ import annotations
@@ -14,22 +17,24 @@ from datetime import date, datetime, timedelta, tzinfo
 from itertools import islice
 from typing import Any
 
-from django.db.models import Case, Count, DateField, F, Q, QuerySet, Value, When
+from django.db.models import Case, CharField, Count, DateField, F, Q, QuerySet, Value, When
 from django.db.models.functions import Trunc
 
 from apps.accounts.models import User
 from apps.core import clock
 from apps.core.errors import InvalidInput
-from apps.requests.models import Request
 from apps.requests.reports import Filters, Group, Throughput
-from apps.requests.reports.flow import BEFORE, SUBMITTED, rows_of, starts_between, totals_of
+from apps.requests.reports.flow import BEFORE, REOPENED, SUBMITTED, rows_of, starts_between, totals_of
 from apps.requests.selectors.reports.groups import GROUPS, Groups, Key, check_groups
 from apps.requests.selectors.reports.scope import reading_zone, requests_for
+from apps.workflows.models import WorkflowRun
 
 PERIODS = ("month", "week", "day")
 MOST_PERIODS = 1_000
 INSTANT = timedelta(microseconds=1)
-COLUMNS = {"item": "item_id", "team": "team_id", "priority": "priority"}
+REQUEST = "stream__request__"
+COLUMNS = {"item": f"{REQUEST}item_id", "team": f"{REQUEST}team_id", "priority": f"{REQUEST}priority"}
+CAME = Case(When(n=1, then=Value(SUBMITTED)), default=Value(REOPENED), output_field=CharField())
 Found = Mapping[Key, Mapping[date, Counter[str]]]
 
 
@@ -42,8 +47,8 @@ def throughput(reader: User, filters: Filters, *, per: str = "month", by: Sequen
     if per not in PERIODS:
         raise InvalidInput({"per": [f"This must be one of {', '.join(PERIODS)}."]})
     groups, at, zone = check_groups(by, GROUPS), clock.now(), reading_zone(reader)
-    requests = Request.objects.filter(requests_for(reader, filters), submitted_at__isnull=False).order_by()
-    found = _counted(requests, filters, per=per, by=groups, zone=zone)
+    runs = WorkflowRun.objects.filter(requests_for(reader, filters, at=REQUEST), parent=None).order_by()
+    found = _counted(runs, filters, per=per, by=groups, zone=zone)
     starts = _starts(found, per=per, zone=zone, since=filters.since, until=min(filters.until or at, at))
     named = Groups(groups, found)
     keys = sorted(found, key=named.order)
@@ -51,10 +56,10 @@ def throughput(reader: User, filters: Filters, *, per: str = "month", by: Sequen
     return Throughput(filters=filters, per=per, by=groups, at=at, rows=rows, totals=totals_of(rows))
 
 
-def _counted(requests: QuerySet[Request], filters: Filters, *, per: str, by: tuple[str, ...], zone: tzinfo) -> Found:
-    """By group and period: how many were submitted, and how many ended by each outcome; two statements."""
+def _counted(runs: QuerySet[WorkflowRun], filters: Filters, *, per: str, by: tuple[str, ...], zone: tzinfo) -> Found:
+    """By group and period: how many were submitted, reopened, and ended by each outcome; two statements."""
     found: dict[Key, dict[date, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
-    for instant, kind in (("submitted_at", Value(SUBMITTED)), ("ended_at", F("outcome"))):
+    for instant, kind in (("started_at", CAME), ("ended_at", F("outcome"))):
         counted_at: Any = F(instant)
         if filters.since:
             counted_at = Case(When(**{f"{instant}__gte": filters.since}, then=counted_at))
@@ -62,7 +67,7 @@ def _counted(requests: QuerySet[Request], filters: Filters, *, per: str, by: tup
         happened = Q(**{f"{instant}__isnull": False})
         if filters.until:
             happened &= Q(**{f"{instant}__lt": filters.until})
-        counted = requests.filter(happened).annotate(kind=kind, period=period)
+        counted = runs.filter(happened).annotate(kind=kind, period=period)
         rows = counted.values_list(*(COLUMNS[name] for name in by), "kind", "period").annotate(Count("pk"))
         for *key, what, start, count in rows:
             found[tuple(key)][start or BEFORE][what] += count
