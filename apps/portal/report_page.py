@@ -27,7 +27,7 @@ from apps.requests.reports import (
     Throughput,
     ThroughputRow,
 )
-from apps.requests.selectors.reports import bottlenecks, compliance, due_soon, throughput
+from apps.requests.selectors.reports import bottlenecks, compliance, compliance_by_each, due_soon, throughput
 from apps.requests.stays import Spread
 
 MOST_PLACES = 12
@@ -36,12 +36,16 @@ MOST_IN_A_SHEET = 10_000
 MEASURED: Mapping[str, str] = {**METRICS, "stage": "Stages", "step": "Steps", "approval": "Approvals"}
 TIMED = ("response", "resolution")
 HEADS = {"month": "Month", "week": "Week from", "day": "Day"}
+KEPT = {"month": "Month", "item": "Item", "team": "Team", "priority": "Priority"}
 Report = Callable[[User, Asked], Any]
+
+
+def _compliance_by(group: str) -> Report:
+    return lambda reader, asked: compliance(reader, asked.filters, by=(group,))
+
+
 SHEETS: Mapping[str, Report] = {
-    "compliance-by-month": lambda reader, asked: compliance(reader, asked.filters, by=("month",)),
-    "compliance-by-item": lambda reader, asked: compliance(reader, asked.filters, by=("item",)),
-    "compliance-by-team": lambda reader, asked: compliance(reader, asked.filters, by=("team",)),
-    "compliance-by-priority": lambda reader, asked: compliance(reader, asked.filters, by=("priority",)),
+    **{f"compliance-by-{group}": _compliance_by(group) for group in KEPT},
     "throughput": lambda reader, asked: throughput(reader, asked.filters, per=asked.per),
     "waiting": lambda reader, asked: bottlenecks(reader, asked.filters),
     "due": lambda reader, asked: due_soon(reader, asked.filters_ahead, hours=asked.hours, most=MOST_IN_A_SHEET),
@@ -74,17 +78,13 @@ class ReportPage:
 def report_page(reader: User, asked: Asked) -> ReportPage:
     """Reads the reports for somebody who may see them; the number of statements does not depend on the rows. Raises
     NotPermitted."""
-    found = {name: report(reader, asked) for name, report in SHEETS.items() if name != "due"}
-    months, flow, places = found["compliance-by-month"], found["throughput"], found["waiting"]
+    kept = compliance_by_each(reader, asked.filters, list(KEPT), timed=("month",))
+    months = kept["month"]
+    flow, places = throughput(reader, asked.filters, per=asked.per), bottlenecks(reader, asked.filters)
     due = due_soon(reader, asked.filters_ahead, hours=asked.hours, most=MOST_DUE)
     return ReportPage(
         headlines=_headlines(months, flow, due, asked),
-        in_time=[
-            _in_time(months, "month", "By month", "Month"),
-            _in_time(found["compliance-by-item"], "item", "By item", "Item"),
-            _in_time(found["compliance-by-team"], "team", "By team", "Team"),
-            _in_time(found["compliance-by-priority"], "priority", "By priority", "Priority"),
-        ],
+        in_time=[_in_time(report, by) for by, report in kept.items()],
         times=_times(months),
         flow=_flow(flow),
         waiting=[_waiting(places, "stage"), _waiting(places, "step")],
@@ -133,13 +133,13 @@ def _percent(share: float) -> float:
 # in time
 
 
-def _in_time(report: Compliance, by: str, title: str, head: str) -> Panel:
+def _in_time(report: Compliance, by: str) -> Panel:
     metrics, groups = _metrics(report), _by_group(report, by)
     return Panel(
         id=f"by-{by}",
-        title=title,
+        title=f"By {by}",
         help="",
-        head=head,
+        head=KEPT[by],
         columns=[Column(name=MEASURED[metric]) for metric in metrics],
         rows=[
             Row(name=_name(group), cells=[_share(found.get(metric)) for metric in metrics])

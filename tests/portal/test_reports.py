@@ -316,7 +316,7 @@ def test_the_page_takes_as_many_statements_for_one_request_as_for_three(
             finish(world, world.ask())
             world.ask()
         client.get("/reports/")
-        with django_assert_num_queries(26):
+        with django_assert_num_queries(23):
             client.get("/reports/")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import product
 from typing import Any
@@ -20,9 +21,17 @@ from apps.core.errors import InvalidInput, NotPermitted
 from apps.outbox.models import Event
 from apps.requests.enums import IMPORT
 from apps.requests.models import Request
-from apps.requests.reports import NO_TEAM, ComplianceRow, Filters, Named
+from apps.requests.reports import NO_TEAM, NOTHING, ComplianceRow, Filters, Named
 from apps.requests.selectors import visible_requests
-from apps.requests.selectors.reports import BY, GROUPS, bottlenecks, compliance, due_soon, throughput
+from apps.requests.selectors.reports import (
+    BY,
+    GROUPS,
+    bottlenecks,
+    compliance,
+    compliance_by_each,
+    due_soon,
+    throughput,
+)
 from apps.requests.services.decisions import record_decision
 from apps.requests.services.lifecycle import cancel_request, hold_request, reopen_request
 from apps.requests.services.work import complete_task
@@ -48,6 +57,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 LAST = datetime(2026, 1, 31, 22, 30, tzinfo=UTC)  # an hour and a half before February, in Amsterdam half an hour
 READ = LAST + timedelta(days=40)
 EVERYTHING = Filters()
+UNTIMED = {"plain": NOTHING, "counted": NOTHING}
 
 
 def at(hours: float) -> time_machine.travel:
@@ -192,6 +202,15 @@ def test_a_filter_counts_what_the_group_counted(history: World, auditor: User) -
             (total,) = compliance(auditor, filter_of(row)).totals
             assert (total.met, total.breached, total.plain) == (row.met, row.breached, row.plain), row
         assert len(rows) == 4  # two groups of each metric
+
+
+def test_many_breakdowns_in_one_reading_count_what_each_counts_by_itself(history: World, auditor: User) -> None:
+    read = compliance_by_each(auditor, EVERYTHING, BY, timed=("month",))
+    for name in BY:
+        alone = compliance(auditor, EVERYTHING, by=[name])
+        rows = alone.rows if name == "month" else [replace(row, **UNTIMED) for row in alone.rows]
+        assert (read[name].by, list(read[name].rows)) == ((name,), list(rows))
+        assert list(read[name].totals) == [replace(row, **UNTIMED) for row in alone.totals]
 
 
 def test_a_clock_breached_long_ago_counts_when_it_was_due_and_while_it_runs(history: World, auditor: User) -> None:
@@ -439,6 +458,7 @@ def test_many_rows_and_groups_take_the_statements_of_few(world: World) -> None:
     reports = {
         lambda reader: compliance(reader, EVERYTHING): 2,
         lambda reader: compliance(reader, EVERYTHING, by=BY): 5,
+        lambda reader: compliance_by_each(reader, EVERYTHING, BY, timed=("month",)): 9,
         lambda reader: throughput(reader, EVERYTHING): 3,
         lambda reader: throughput(reader, EVERYTHING, by=GROUPS): 5,
         lambda reader: bottlenecks(reader, EVERYTHING): 5,

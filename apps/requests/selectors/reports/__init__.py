@@ -2,7 +2,7 @@
 
 from apps.requests.selectors.reports.bottlenecks import bottlenecks
 from apps.requests.selectors.reports.choices import Choices, choices_for
-from apps.requests.selectors.reports.compliance import BY, compliance
+from apps.requests.selectors.reports.compliance import BY, compliance, compliance_by_each
 from apps.requests.selectors.reports.due import HOURS, MOST_HOURS, due_soon
 from apps.requests.selectors.reports.groups import GROUPS
 from apps.requests.selectors.reports.throughput import PERIODS, throughput
@@ -17,6 +17,7 @@ __all__ = [
     "bottlenecks",
     "choices_for",
     "compliance",
+    "compliance_by_each",
     "due_soon",
     "throughput",
 ]
