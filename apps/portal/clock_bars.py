@@ -1,90 +1,182 @@
-"""A clock as a bar: every stretch of its life, counted or not, with the reason."""
+"""A clock as a bar from its start to its due time: what was counted, what is still to count, what is not, and why."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from apps.portal.lines import clock_name
+from apps.portal.ticks import Tick, ticks_between
 from apps.requests.selectors.clocks import Explained, calendars_of, why_of
 from apps.sla.clock import Interval
 from apps.sla.enums import ClockStatus
+from apps.sla.words import duration_words, length_words
+from apps.workflows.engine.definition import Definition
 
-WIDTH = 1000.0
+MOST_STRETCHES = 200
+COUNTED, AHEAD = "counted", "ahead"
+KINDS: Mapping[str, str] = {"closed": "closed", "holiday": "holiday"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stretch:
-    """A stretch of the bar: from `x`, so wide (of 1,000); `tone` is its colour, `why` its words."""
+    """A stretch of a clock's life: `kind` is how it is drawn (`counted`, `ahead`, `closed`, `holiday`, `held`), `why`
+    its words. On the bar from `x`, so wide, in percent.
+    """
 
     start: datetime
     end: datetime
-    x: float
-    width: float
-    counted: bool
+    kind: str
     why: str
     calendar: str
+    x: float = 0
+    width: float = 0
+
+    @property
+    def seconds(self) -> float:
+        return (self.end - self.start).total_seconds()
+
+    @property
+    def length(self) -> str:
+        return length_words(self.seconds)
+
+    @property
+    def counted(self) -> bool:
+        return self.kind == COUNTED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """What the stretches of one kind on the bar come to."""
+
+    kind: str
+    name: str
     length: str
 
 
 @dataclass(frozen=True, kw_only=True)
+class Mark:
+    """An instant on the bar, at `x` percent; `turned` where its name stands to the left of it."""
+
+    name: str
+    x: float
+
+    @property
+    def turned(self) -> bool:
+        return self.x > 80
+
+
+@dataclass(frozen=True, kw_only=True)
 class Bar:
-    """A clock with its stretches; `x_due` is where it is due, None if that is not on the bar."""
+    """A clock with its bar, which ends when the clock is due, also where it went on after that; now where it stands.
+
+    `rule` is what the target allows ("8 business hours"), `rest` what is left of it while the clock stands; `live` is
+    whether there is time left, or it gets later and later; `over` whether the due time is past or does not matter any
+    more; `rows` are all stretches so far, the first `MOST_STRETCHES` of `count`.
+    """
 
     name: str
     state: str
+    rule: str
+    rest: str
     due_at: datetime | None
+    stopped_at: datetime | None
+    live: bool
+    over: bool
     used: str
     allowed: str
     policy: str
     start: datetime
     end: datetime
+    mark: Mark | None
     stretches: Sequence[Stretch]
+    parts: Sequence[Part]
+    ticks: Sequence[Tick]
+    rows: Sequence[Stretch]
+    count: int
 
 
-def bars_of(explained: Sequence[Explained]) -> list[Bar]:
+def bars_of(explained: Sequence[Explained], workflow: Definition | None) -> list[Bar]:
     """The bars of a request's clocks; one statement whatever their number."""
     names = {pk: f"{version.key}, version {version.n}" for pk, version in calendars_of(explained).items()}
-    return [_bar(one, names) for one in explained]
+    return [bar_of(one, names, workflow) for one in explained]
 
 
-def _bar(one: Explained, names: dict[int, str]) -> Bar:
-    intervals = one.reading.intervals
-    start = one.reading.state.started_at
-    end = intervals[-1].end if intervals else start
-    whole = max((end - start).total_seconds(), 1)
+def bar_of(one: Explained, names: Mapping[int, str], workflow: Definition | None) -> Bar:
+    """The bar of one clock; `names` are those of the calendar versions it was counted by, by id."""
+    reading, state = one.reading, one.reading.state
+    rows = [_stretch(interval, names) for interval in reading.intervals]
+    ahead = [_stretch(interval, names, counted=AHEAD) for interval in one.ahead]
+    start = state.started_at
+    end = max(reading.due_at or (rows[-1].end if rows else start), start)
+    shown = [_placed(stretch, start, end) for stretch in (*rows, *ahead) if stretch.start < end]
     return Bar(
-        name=clock_name(one.clock, one.target),
-        state=ClockStatus(one.reading.status).label,
-        due_at=one.reading.due_at,
-        used=length_of(one.reading.elapsed),
-        allowed=length_of(one.reading.state.allowed),
+        name=clock_name(one.clock, one.target, workflow),
+        state=ClockStatus(reading.status).label,
+        rule=duration_words(one.target.durations[state.priority]),
+        rest=length_words(state.allowed - reading.elapsed) if reading.status == ClockStatus.PAUSED else "",
+        due_at=reading.due_at,
+        stopped_at=state.stopped_at,
+        live=state.is_live and reading.due_at is not None,
+        over=not state.is_live or (reading.due_at is not None and reading.due_at <= one.until),
+        used=length_words(reading.elapsed),
+        allowed=length_words(state.allowed),
         policy=f"{one.clock.policy.key}, version {one.clock.policy.n}",
         start=start,
         end=end,
-        stretches=[_stretch(interval, start, whole, names) for interval in intervals],
+        mark=_mark(one, start, end),
+        stretches=shown,
+        parts=_parts(shown),
+        ticks=ticks_between(start, end),
+        rows=rows[:MOST_STRETCHES],
+        count=len(rows),
     )
 
 
-def _stretch(interval: Interval, start: datetime, whole: float, names: dict[int, str]) -> Stretch:
-    seconds = (interval.end - interval.start).total_seconds()
+def _stretch(interval: Interval, names: Mapping[int, str], *, counted: str = COUNTED) -> Stretch:
     return Stretch(
         start=interval.start,
         end=interval.end,
-        x=round(WIDTH * (interval.start - start).total_seconds() / whole, 2),
-        width=round(max(WIDTH * seconds / whole, 0.5), 2),
-        counted=interval.counted,
+        kind=counted if interval.counted else KINDS.get(interval.why, "held"),
         why=why_of(interval),
         calendar=names.get(interval.calendar, "") if interval.calendar is not None else "",
-        length=length_of(seconds),
     )
 
 
-def length_of(seconds: float) -> str:
-    """ "3 h 05 min", "12 min", "40 s": as people say it."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    hours, minutes = divmod(whole // 60, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
+def _placed(one: Stretch, start: datetime, end: datetime) -> Stretch:
+    """The stretch as far as it is on the bar."""
+    until = min(one.end, end)
+    x = percent(one.start, start, end)
+    return Stretch(
+        start=one.start,
+        end=until,
+        kind=one.kind,
+        why=one.why,
+        calendar=one.calendar,
+        x=x,
+        width=round(max(percent(until, start, end) - x, 0.05), 3),
+    )
+
+
+def percent(at: datetime, start: datetime, end: datetime) -> float:
+    """Where an instant is between two others, 0 to 100."""
+    return round(100 * ((at - start) / (end - start)), 3) if end > start else 0.0
+
+
+def _mark(one: Explained, start: datetime, end: datetime) -> Mark | None:
+    """Now, or when the clock was stopped, where that is on the bar."""
+    stopped = one.reading.state.stopped_at
+    at = stopped or one.until
+    return Mark(name="stopped" if stopped else "now", x=percent(at, start, end)) if start < at <= end else None
+
+
+def _parts(shown: Iterable[Stretch]) -> list[Part]:
+    """What was counted and what is still to come first, then everything else by its reason."""
+    names = {COUNTED: "counted", AHEAD: "still to count"}
+    sums: dict[tuple[str, str], float] = {}
+    for one in shown:
+        key = one.kind, names.get(one.kind, one.why)
+        sums[key] = sums.get(key, 0) + one.seconds
+    ordered = sorted(sums.items(), key=lambda item: item[0][0] not in names)
+    return [Part(kind=kind, name=name, length=length_words(seconds)) for (kind, name), seconds in ordered]

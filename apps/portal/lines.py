@@ -17,8 +17,10 @@ from apps.sla.models import SlaClock
 from apps.sla.selectors import target_of
 from apps.sla.targets import Target
 from apps.sla.words import length_words
+from apps.workflows.engine.definition import Definition
 
 METRICS: Mapping[str, str] = {"response": "First response", "resolution": "Solution"}
+PLACES: Mapping[str, str] = {"stage": "Stage “{}”", "step": "Step “{}”", "approval": "Approval “{}”"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +78,7 @@ class ApprovalLine:
     overridden: HistoryLine | None
 
 
-def clock_line(one: SlaClock, moment: datetime) -> ClockLine:
+def clock_line(one: SlaClock, moment: datetime, workflow: Definition | None) -> ClockLine:
     """A clock that counts shows the time left, also below nothing; one that stands or has stopped what became of it."""
     counts = one.stopped_at is None and one.status in (ClockStatus.RUNNING, ClockStatus.BREACHED)
     due_at = one.due_at if counts else None
@@ -85,7 +87,7 @@ def clock_line(one: SlaClock, moment: datetime) -> ClockLine:
     tone = tones.get(ClockStatus(one.status), "warn" if used >= 80 else "info")
     is_paused = one.status == ClockStatus.PAUSED
     return ClockLine(
-        name=clock_name(one, target_of(one)),
+        name=clock_name(one, target_of(one), workflow),
         state=ClockStatus(one.status).label,
         tone=tone,
         started_at=one.started_at,
@@ -97,9 +99,14 @@ def clock_line(one: SlaClock, moment: datetime) -> ClockLine:
     )
 
 
-def clock_name(one: SlaClock, target: Target | None = None) -> str:
-    """What a clock measures, as people say it: the target's own name, or that of its metric."""
-    return (target.name if target else "") or METRICS.get(one.metric, one.target)
+def clock_name(one: SlaClock, target: Target, workflow: Definition | None) -> str:
+    """What a clock measures, as people say it: the target's own name, else what the workflow calls its place."""
+    named = target.name or METRICS.get(one.metric)
+    if named or workflow is None:
+        return named or one.target
+    step = workflow.step(target.of) if workflow.has_step(target.of) else None
+    place = workflow.stage(target.of) if one.metric == "stage" else step
+    return PLACES[one.metric].format(place.name if place else target.of)
 
 
 def _used(one: SlaClock, moment: datetime) -> int:

@@ -13,6 +13,7 @@ from apps.requests.models import Request
 from apps.requests.services.priority import Foreseen, Preview
 from apps.sla.enums import ClockStatus
 from apps.sla.words import length_words
+from apps.workflows.engine.definition import Definition
 
 Choices = Sequence[tuple[str, str]]
 
@@ -60,14 +61,15 @@ def priority_form(request: Request, entered: Mapping[str, str]) -> PriorityForm:
     return PriorityForm(impact=entered.get("impact", request.impact), urgency=entered.get("urgency", request.urgency))
 
 
-def preview_lines(found: Preview) -> PreviewLines:
-    return PreviewLines(was=found.was, priority=found.priority, clocks=[_line(one) for one in found.clocks])
+def preview_lines(found: Preview, workflow: Definition | None) -> PreviewLines:
+    lines = [_line(one, workflow) for one in found.clocks]
+    return PreviewLines(was=found.was, priority=found.priority, clocks=lines)
 
 
-def _line(one: Foreseen) -> ForeseenLine:
+def _line(one: Foreseen, workflow: Definition | None) -> ForeseenLine:
     is_late = one.after.status == ClockStatus.BREACHED
     return ForeseenLine(
-        name=clock_name(one.clock, one.target),
+        name=clock_name(one.clock, one.target, workflow),
         before=None if one.before.status == ClockStatus.BREACHED else one.before.due_at,
         after=None if is_late else one.after.due_at,
         said=" ".join(filter(None, (_said(one), "It is escalated at once." if one.escalates_at_once else ""))),

@@ -295,7 +295,7 @@ def _place(one: Place, unit: int) -> Row:
         name=one.place.name,
         under=one.item.name if same else f"{one.item.name}: {one.workflow.name}",
         cells=[
-            _length(one.total, unit),
+            _length(one.total if one.waiting.count else None, unit),
             Cell(said=duration(one.waiting.median)),
             Cell(said=duration(one.waiting.p90)),
             Cell(said=f"{one.visits:,}"),

@@ -32,7 +32,7 @@ from apps.requests.selectors import (
     tasks_of,
 )
 from apps.requests.selectors.people import names_of
-from apps.requests.selectors.progress import due_times, form_asked_by, open_runs, visits_of
+from apps.requests.selectors.progress import due_times, form_asked_by, open_runs, visits_of, workflow_of
 from apps.requests.selectors.rounds import levels_of
 from apps.sla.enums import ClockStatus
 from apps.workflows.engine.definition import Definition, Outcome
@@ -128,7 +128,7 @@ def page_of(request: Request, *, reader: User, attempt: Attempt = NOTHING_SENT) 
     after = feed_position()
     visits = visits_of(request)
     approvals, tasks = list(approvals_of(request)), list(tasks_of(request))
-    moment = clock.now()
+    moment, workflow = clock.now(), workflow_of(request)
     history = history_of(request, reader=reader)
     levels = {one.pk: levels_of(one) for one in approvals}
     opened = [one for rows in levels.values() for one in rows if one.is_open]
@@ -143,7 +143,7 @@ def page_of(request: Request, *, reader: User, attempt: Attempt = NOTHING_SENT) 
         now=waiting.lines(),
         stages=_stages(request, visits),
         rows=rows_of(request),
-        clocks=[clock_line(one, moment) for one in clocks_of(request) if one.status != ClockStatus.VOID],
+        clocks=[clock_line(one, moment, workflow) for one in clocks_of(request) if one.status != ClockStatus.VOID],
         approvals=[approval_line(one, levels[one.pk], changes.get(one.pk), history) for one in approvals],
         decisions=decision_boxes(opened, reader),
         tasks=[box for one in tasks if (box := _task_box(one, reader, attempt))],

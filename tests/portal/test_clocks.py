@@ -19,6 +19,7 @@ def test_a_page_says_why_a_request_is_due_when_it_is(world):
     assert shown.status_code == 200
     assert shown.content.decode().count('<svg class="clock-bar"') == 2
     text = text_of(shown)
+    assert "left when it goes on : 10 hours after" in text
     assert "of 10 h 00 min used up: stands still" in text
     assert "of 1 h 00 min used up: done in time" in text
 
@@ -31,7 +32,7 @@ def test_it_links_from_the_page_of_the_request(world):
 def test_a_request_without_targets_says_so(world):
     request = make_request(make_item("plain", workflow=make_workflow(approval_document("plain"))), world.rita)
     shown = as_(world.rita).get(page_of(request, "clocks"))
-    assert "No target measures this request" in text_of(shown)
+    assert "No target measures this request, so it is due at no time" in text_of(shown)
 
 
 def test_a_stranger_finds_nothing_there(world):

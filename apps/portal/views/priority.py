@@ -15,6 +15,7 @@ from apps.portal.priority_form import preview_lines
 from apps.portal.views.moves import move
 from apps.requests.enums import Level
 from apps.requests.selectors import get_request_for
+from apps.requests.selectors.progress import workflow_of
 from apps.requests.services.priority import preview, set_priority
 
 
@@ -41,7 +42,9 @@ def show_preview(request: HttpRequest, number: str) -> HttpResponse:
     impact, urgency = (request.GET.get(name, "") for name in ("impact", "urgency"))
     shown: dict[str, Any] = {"chosen": (impact, urgency) != (found.impact, found.urgency)}
     try:
-        shown["preview"] = preview_lines(preview(found, impact=impact, urgency=urgency, actor=reader))
+        shown["preview"] = preview_lines(
+            preview(found, impact=impact, urgency=urgency, actor=reader), workflow_of(found)
+        )
     except InvalidInput:
         shown["problem"] = f"Impact and urgency are each one of {', '.join(Level.values)}."
     except Conflict as refusal:

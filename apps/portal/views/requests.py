@@ -21,7 +21,7 @@ from apps.requests.enums import ENDED_STATES, OPEN_STATES, RequestStatus
 from apps.requests.models import Request
 from apps.requests.selectors import get_request_for, visible_requests
 from apps.requests.selectors.clocks import explained_clocks
-from apps.requests.selectors.progress import next_clocks
+from apps.requests.selectors.progress import next_clocks, workflow_of
 
 PAGE_SIZE = 25
 LONGEST_SEARCH = 200
@@ -152,5 +152,6 @@ def clocks(request: HttpRequest, number: str) -> HttpResponse:
     """Why a request is due when it is: its clocks as bars, with every stretch and its reason."""
     found = get_request_for(reader_of(request), number)
     sla = found.selection.get("sla") or {}
-    shown = {"request_shown": found, "bars": bars_of(explained_clocks(found)), "reason": sla.get("rule", "")}
+    bars = bars_of(explained_clocks(found), workflow_of(found))
+    shown = {"request_shown": found, "bars": bars, "reason": sla.get("rule", "")}
     return render(request, "portal/clocks.html", shown)

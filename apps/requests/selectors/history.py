@@ -17,6 +17,7 @@ from apps.requests import policies
 from apps.requests.facts import fields_of
 from apps.requests.models import Request
 from apps.requests.policies import Act
+from apps.requests.selectors.progress import workflow_of
 from apps.requests.selectors.sentences import SENTENCES, Words
 from apps.requests.selectors.visibility import INTERNAL
 from apps.sla.selectors import policy_of
@@ -56,10 +57,10 @@ def history_of(request: Request, *, reader: User) -> History:
     events = list(events_of(request, reader=reader))
     names = {user.pk: str(user) for user in User.objects.filter(pk__in=_people(events))}
     notes = dict(Note.objects.filter(pk__in=_notes(events)).values_list("pk", "text"))
-    workflow, children = request.pins.get("workflow"), _children(events)
+    children = _children(events)
     words = Words(
         names=names,
-        workflow=definition_of(workflow) if workflow else None,
+        workflow=workflow_of(request),
         children=children,
         approvals=_approvals_below(request) if children else {},
         skipped=_skipped(events),

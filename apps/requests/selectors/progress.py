@@ -27,6 +27,12 @@ class OpenRun:
     marking: Marking
 
 
+def workflow_of(request: Request) -> Definition | None:
+    """The workflow the request runs on, of which it never gets another version; None of a draft."""
+    version = request.pins.get("workflow")
+    return definition_of(version) if version else None
+
+
 def visits_of(request: Request) -> list[StepVisit]:
     """The visits of the request's present run, oldest first."""
     return list(StepVisit.objects.filter(run=request.run).order_by("number")) if request.run else []

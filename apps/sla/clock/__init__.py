@@ -10,7 +10,7 @@ a clock is a cache: folding `advance` and `check` over the events, however often
 
 from apps.sla.clock.context import CONTEXT_EVENTS, Context
 from apps.sla.clock.intervals import Interval
-from apps.sla.clock.replay import ClockReading, Move, latest, replay, replay_all
+from apps.sla.clock.replay import ClockReading, Move, ahead, latest, replay, replay_all
 from apps.sla.clock.state import Calendars, ClockState, Crossing, allowed, elapsed_at
 from apps.sla.clock.steps import advance, begins, check, dropped, start
 from apps.sla.conditions import Change, ClockEvent, Condition
@@ -33,6 +33,7 @@ __all__ = [
     "SlaPolicy",
     "Target",
     "advance",
+    "ahead",
     "allowed",
     "begins",
     "check",

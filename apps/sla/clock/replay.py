@@ -11,7 +11,7 @@ from itertools import pairwise
 from apps.core.errors import InvalidInput
 from apps.sla.clock.context import REBASED, Context
 from apps.sla.clock.intervals import Interval, Stretch, intervals_of
-from apps.sla.clock.state import Calendars, ClockState, elapsed_at
+from apps.sla.clock.state import RUNNING, Calendars, ClockState, elapsed_at
 from apps.sla.clock.steps import advance, begins, check, dropped, start
 from apps.sla.conditions import ClockEvent
 from apps.sla.targets import Target
@@ -102,6 +102,13 @@ def replay_all(
     return tuple(_reading(turns, context, calendars, until) for turns in lives)
 
 
+def ahead(reading: ClockReading, target: Target, calendars: Calendars, since: datetime) -> tuple[Interval, ...]:
+    """What is to come from `since`, when it was read, to the due time if nothing happens; nothing unless it runs."""
+    if reading.status != RUNNING or reading.due_at is None:
+        return ()
+    return intervals_of([_stretch(reading.state, target, calendars, since, reading.due_at)])
+
+
 def _lives(
     target: Target, calendars: Calendars, told: Sequence[ClockEvent], targets: Targets | None
 ) -> tuple[list[list[_Turn]], Context]:
@@ -182,12 +189,16 @@ def _stretches(turns: Sequence[_Turn], calendars: Calendars, until: datetime) ->
         state = turn.state
         if not state.is_live:
             return
-        by_calendar = turn.target.durations[state.priority].by_calendar
-        calendar = calendars[state.calendar] if by_calendar and state.calendar is not None else None
-        yield Stretch(
-            start=turn.at,
-            end=end,
-            paused_by=state.paused_by,
-            calendar_id=state.calendar if calendar else None,
-            calendar=calendar,
-        )
+        yield _stretch(state, turn.target, calendars, turn.at, end)
+
+
+def _stretch(state: ClockState, target: Target, calendars: Calendars, start: datetime, end: datetime) -> Stretch:
+    by_calendar = target.durations[state.priority].by_calendar
+    calendar = calendars[state.calendar] if by_calendar and state.calendar is not None else None
+    return Stretch(
+        start=start,
+        end=end,
+        paused_by=state.paused_by,
+        calendar_id=state.calendar if calendar else None,
+        calendar=calendar,
+    )
