@@ -1,16 +1,15 @@
-"""Words for people: how long there is, who was asked and why, what a state means."""
+"""Words for people: who was asked and why, what a state means."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import Any
 
 from django.utils.formats import date_format
 
 from apps.requests.enums import Priority, RequestStatus
 
-UNITS = (("day", 86_400), ("h", 3_600), ("min", 60))
 STATUS_HINTS: Mapping[str, str] = {
     RequestStatus.DRAFT: "Nobody sees this yet. Hand it in when it is ready.",
     RequestStatus.ON_HOLD: "The clocks stand still until it is taken up again.",
@@ -35,22 +34,6 @@ PRIORITY_TONES: Mapping[str, str] = {
     Priority.MEDIUM: "quiet",
     Priority.LOW: "quiet",
 }
-
-
-def span(length: timedelta) -> str:
-    """A length in its two largest units: `3 days 4 h`, `25 min`, `less than a minute`."""
-    rest = int(abs(length).total_seconds())
-    parts = []
-    for unit, seconds in UNITS:
-        count, rest = divmod(rest, seconds)
-        if count:
-            parts.append(f"{count} {unit}{'s' if unit == 'day' and count > 1 else ''}")
-    return " ".join(parts[:2]) or "less than a minute"
-
-
-def time_left(due_at: datetime, now: datetime) -> str:
-    """`2 h 10 min left`, or `late by 1 day 2 h`."""
-    return f"{span(due_at - now)} left" if due_at > now else f"late by {span(now - due_at)}"
 
 
 def because(rule: Mapping[str, Any]) -> str:

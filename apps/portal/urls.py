@@ -53,6 +53,7 @@ RUN = "requests/<number:number>/runs/<row:run>/"
 
 urlpatterns = [
     path("", home.show, name="home"),
+    path("now/", home.now, name="now"),
     path("login/", access.log_in, name="login"),
     path("logout/", access.log_out, name="logout"),
     path("catalog/", catalog.show, name="catalog"),

@@ -33,6 +33,7 @@ class Versions(Mapping[int, Calendar]):
 
 
 CALENDARS = Versions()
+UNSTOPPED = Q(status__in=[ClockStatus.RUNNING, ClockStatus.PAUSED]) | Q(status=ClockStatus.BREACHED, stopped_at=None)
 
 
 @lru_cache(maxsize=1024)
@@ -93,5 +94,4 @@ def calendar_keys(document: dict[str, Any]) -> set[str]:
 
 def unstopped(stream_ids: list[int]) -> QuerySet[SlaClock]:
     """The clocks that events can still move: live ones, and breached ones until their target is reached."""
-    moving = Q(status__in=[ClockStatus.RUNNING, ClockStatus.PAUSED]) | Q(status=ClockStatus.BREACHED, stopped_at=None)
-    return SlaClock.objects.filter(moving, stream_id__in=stream_ids).order_by("id")
+    return SlaClock.objects.filter(UNSTOPPED, stream_id__in=stream_ids).order_by("id")

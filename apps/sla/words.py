@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
 from apps.sla.conditions import Change, Condition, defaults
 from apps.sla.targets import Duration, Escalation, Target
 
+SPANS = (("day", 86_400), ("h", 3_600), ("min", 60))
 PERCENT = "\N{NO-BREAK SPACE}%"
 METRICS: Mapping[str, str] = MappingProxyType(
     {
@@ -86,6 +88,22 @@ def length_words(seconds: float) -> str:
         return f"{whole} s"
     hours, minutes = divmod(whole // 60, 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
+
+
+def span(length: timedelta) -> str:
+    """A length in its two largest units: `3 days 4 h`, `25 min`, `less than a minute`."""
+    rest = int(abs(length).total_seconds())
+    parts = []
+    for unit, seconds in SPANS:
+        count, rest = divmod(rest, seconds)
+        if count:
+            parts.append(f"{count} {unit}{'s' if unit == 'day' and count > 1 else ''}")
+    return " ".join(parts[:2]) or "less than a minute"
+
+
+def time_left(due_at: datetime, now: datetime) -> str:
+    """`2 h 10 min left`, or `late by 1 day 2 h`; an open page says the same (static/portal/js/time_left.js)."""
+    return f"{span(due_at - now)} left" if due_at > now else f"late by {span(now - due_at)}"
 
 
 def calendar_words(target: Target) -> str:

@@ -10,12 +10,12 @@ from django.db import transaction
 from playwright.sync_api import Page, expect
 
 from apps.core import clock
-from apps.portal.phrases import time_left
 from apps.requests.models import Request
 from apps.requests.services.lifecycle import hold_request
 from apps.requests.sweeps import run_sweeps
 from apps.sla.enums import ClockStatus
 from apps.sla.models import SlaClock, SlaPolicyVersion
+from apps.sla.words import time_left
 from tests.factories import make_person
 from tests.portal.conftest import World, as_, page_of, text_of
 from tests.portal.test_browser import Opener, Socket, browser_here, open_page  # noqa: F401 - fixtures
@@ -134,6 +134,31 @@ def test_time_runs_down_on_an_open_page_and_turns_late_when_it_is_due(world: Wor
         ("late by less than a minute", late),
         ("late by 1 min", late),
     ]
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_a_browser_whose_clock_and_zone_are_wrong_says_what_the_server_says_also_when_its_clock_is_set(
+    world: World,
+    open_page: Opener,  # noqa: F811
+) -> None:
+    world.ask()
+    ahead = clock.now() + timedelta(days=3)
+    page = open_page(world.rita, "/", before=lambda page: page.clock.install(time=ahead), timezone_id="Pacific/Apia")
+    left = page.locator("[data-left]")
+    seen = [left.inner_text()]
+    page.clock.set_system_time(clock.now())
+    page.clock.run_for(31_000)
+    expect(left).to_have_text(re.compile("5[89] min left"))
+    assert (seen, left.get_attribute("class")) == (["59 min left"], "due due-running")
+
+
+@pytest.mark.sqlite
+def test_what_time_it_is_here_is_for_people_who_are_logged_in(world: World, anonymous, monkeypatch) -> None:
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    answer = as_(world.rita).get("/now/")
+    assert (answer.content.decode(), answer["Content-Type"]) == (NOW.isoformat(), "text/plain; charset=utf-8")
+    assert anonymous.get("/now/").status_code == 302
 
 
 @pytest.mark.browser

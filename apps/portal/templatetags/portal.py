@@ -14,10 +14,11 @@ from django.utils.safestring import SafeString
 
 from apps.core import clock
 from apps.notifications.selectors import unread_count
-from apps.portal.phrases import PRIORITY_TONES, STATUS_TONES, time_left
+from apps.portal.phrases import PRIORITY_TONES, STATUS_TONES
 from apps.portal.request_page import Attempt
 from apps.requests.enums import Priority, RequestStatus
 from apps.requests.selectors import tasks_for, waiting_approvals
+from apps.sla import due_times
 
 register = template.Library()
 NOTHING = Attempt()
@@ -75,17 +76,7 @@ def left(one: Due | None) -> SafeString | str:
     """How long there is until something is due, red when it is over; it runs down on the open page."""
     if one is None:
         return ""
-    if one.due_at is None:
-        return format_html('<span class="due due-quiet">{}</span>', "clock stands still")
-    moment = clock.now()
-    tone = "due-late" if one.due_at <= moment else "due-running"
-    return format_html(
-        '<time class="due {}" data-left datetime="{}" title="due {}">{}</time>',
-        tone,
-        one.due_at.isoformat(),
-        date_format(timezone.localtime(one.due_at), "j M Y, H:i"),
-        time_left(one.due_at, moment),
-    )
+    return due_times.left(one.due_at)
 
 
 @register.simple_tag

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from apps.core import clock
 from apps.outbox.selectors import feed_position
 from apps.portal.pages import page, reader_of
 from apps.portal.views.catalog import by_category
@@ -30,3 +31,10 @@ def show(request: HttpRequest) -> HttpResponse:
         "categories": by_category(items_for(reader)),
     }
     return render(request, "portal/home.html", shown | waiting_for_reader(reader, most=MOST_WAITING))
+
+
+@page
+@require_safe
+def now(request: HttpRequest) -> HttpResponse:
+    """What time it is here: open pages ask when their own clock has jumped."""
+    return HttpResponse(clock.now().isoformat(), content_type="text/plain; charset=utf-8")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
+from django.forms.widgets import Script
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from unfold.decorators import display
 
 from apps.approvals.models import Approval
+from apps.core import clock
 from apps.core.admin import ReadOnlyAdmin
 from apps.core.admin_parts import ACTIVE, BAD, GOOD, NOTHING, WAITING, as_code, badge, link_to, link_to_list, table
 from apps.outbox.admin import OfStreamAdmin
@@ -18,6 +22,8 @@ from apps.requests.facts import current_form, form_of
 from apps.requests.models import Request, RequestParticipant
 from apps.requests.selectors import visible_requests
 from apps.requests.selectors.incidents import place_of
+from apps.requests.selectors.progress import with_next_due
+from apps.sla import due_times
 from apps.sla.models import SlaClock
 from apps.workflows.models import Task, Timer, WorkflowRun
 
@@ -43,6 +49,7 @@ class RequestAdmin(ReadOnlyAdmin):
         "title",
         "item",
         "status_badge",
+        "time_left",
         "priority",
         "requester",
         "assignee",
@@ -62,8 +69,18 @@ class RequestAdmin(ReadOnlyAdmin):
     )
     status_badge = badge("status", COLOURS)
 
+    class Media:
+        js = (Script("portal/js/time_left.js", type="module"),)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Request]:
-        return visible_requests(request.user)  # type: ignore[arg-type]  # the admin lets only people in
+        return with_next_due(visible_requests(request.user))  # type: ignore[arg-type]  # the admin lets only people in
+
+    @display(description="time left", ordering=F("next_due").asc(nulls_last=True), empty_value="–")
+    def time_left(self, request: Any) -> str | None:
+        """Of the clock that is due first; it runs down while the page is open."""
+        if not request.is_timed:
+            return None
+        return format_html('<span data-now="{}">{}</span>', clock.now().isoformat(), due_times.left(request.next_due))
 
     @display(description="what belongs to it")
     def belonging(self, request: Request) -> str:

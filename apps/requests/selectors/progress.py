@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
+
 from apps.requests.facts import form_of
 from apps.requests.forms import Form
 from apps.requests.models import Request
 from apps.sla.models import SlaClock
-from apps.sla.selectors import unstopped
+from apps.sla.selectors import UNSTOPPED, unstopped
 from apps.workflows.engine.definition import Definition
 from apps.workflows.engine.marking import Marking, Visit
 from apps.workflows.enums import TimerKind
@@ -71,6 +73,14 @@ def form_asked_by(task: Task) -> Form | None:
     key = definition_of(task.visit.run.version_id).step(task.visit.step).settings.get("form")
     pinned: int | None = task.stream.request.pins.get("forms", {}).get(key)
     return form_of(pinned) if pinned is not None else None
+
+
+def with_next_due(requests: QuerySet[Request]) -> QuerySet[Request]:
+    """Each request with `next_due`, when the first of its clocks is due, and `is_timed`, whether any is not stopped
+    yet; without a due time they stand still then. As `next_clocks`, for lists that are sorted by it.
+    """
+    clocks = SlaClock.objects.filter(UNSTOPPED, stream_id=OuterRef("pk")).order_by(F("due_at").asc(nulls_last=True))
+    return requests.annotate(next_due=Subquery(clocks.values("due_at")[:1]), is_timed=Exists(clocks))
 
 
 def next_clocks(stream_ids: Iterable[int]) -> dict[int, SlaClock]:

@@ -1,6 +1,6 @@
 // The time left runs down on an open page: a <time data-left datetime="..."> says how long there is until then, or how
-// late it is since, in the words of the server (apps/portal/phrases.py; a test compares both). A <progress> with
-// data-since and data-until fills up beside it. Nothing is done in a hidden tab, and nothing until the words change.
+// late it is since, in the words of the server (apps/sla/words.py; a test compares both). A <progress> with data-since
+// and data-until fills up beside it. Nothing is done in a hidden tab, and nothing until the words change.
 
 const UNITS = [["day", 86_400], ["h", 3_600], ["min", 60]];
 const MINUTE_MS = 60_000;
@@ -8,10 +8,34 @@ const SHORTEST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
 const TRUSTED_SKEW_MS = 10_000;
 
-// The browser's clock may be set wrong: then the server's counts, as it was when it wrote the page.
-const told = Date.parse(document.documentElement.dataset.now);
-const skew = Math.abs(told - Date.now()) > TRUSTED_SKEW_MS ? told - Date.now() : 0;
+// The browser's clock may be set wrong: then the server's counts, as it was when its page arrived. How far apart they
+// are is asked again when the browser's clock has jumped: it was set, or the machine was asleep.
+const [arrival] = performance.getEntriesByType("navigation");
+const arrived = arrival ? performance.timeOrigin + arrival.responseStart : Date.now();
+let skew = skewOf(document.querySelector("[data-now]")?.dataset.now, arrived);
+let seen = [Date.now(), performance.now()];
 let timer = null;
+
+function skewOf(told, heard) {
+  const found = Date.parse(told) - heard;
+  return Math.abs(found) > TRUSTED_SKEW_MS ? found : 0;
+}
+
+function hasJumped() {
+  const [wall, steady] = seen;
+  seen = [Date.now(), performance.now()];
+  return Math.abs(seen[0] - wall - (seen[1] - steady)) > TRUSTED_SKEW_MS;
+}
+
+async function askTheServer() {
+  const url = document.documentElement.dataset.nowUrl;
+  if (!url) return;
+  const sent = Date.now();
+  const answer = await fetch(url, { cache: "no-store" }).catch(() => null);
+  if (!answer?.ok || answer.redirected) return;
+  skew = skewOf(await answer.text(), (sent + Date.now()) / 2);
+  tick();
+}
 
 export function timeLeft(due, now) {
   return due > now ? `${span(due - now)} left` : `late by ${span(now - due)}`;
@@ -35,6 +59,7 @@ function untilItChanges(due, now) {
 function tick() {
   window.clearTimeout(timer);
   if (document.hidden) return;
+  if (hasJumped()) askTheServer();
   const now = Date.now() + skew;
   let pause = Infinity;
   for (const one of document.querySelectorAll("[data-left]")) {
@@ -63,4 +88,6 @@ new MutationObserver((changes) => {
   if (brought.some((node) => node.matches?.("[data-left]") || node.querySelector?.("[data-left]"))) tick();
 }).observe(document.body, { childList: true, subtree: true });
 document.addEventListener("visibilitychange", tick);
+window.addEventListener("pageshow", tick);
+window.addEventListener("focus", tick);
 tick();
