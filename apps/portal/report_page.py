@@ -4,39 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from math import floor
 from typing import Any
 
-from django.utils import timezone
-from django.utils.formats import date_format
-
 from apps.accounts.models import User
-from apps.portal.charts import Cell, Column, Panel, Row, unit_of
-from apps.portal.lines import METRICS
+from apps.portal.charts import Panel
 from apps.portal.report_filters import Asked
-from apps.requests.enums import Priority
-from apps.requests.process import duration
-from apps.requests.reports import (
-    Bottlenecks,
-    Compliance,
-    ComplianceRow,
-    DueSoon,
-    Named,
-    Place,
-    Throughput,
-    ThroughputRow,
+from apps.portal.report_panels import (
+    KEPT,
+    MEASURED,
+    TIMED,
+    flow_panel,
+    in_time_panel,
+    reopened_too,
+    share_said,
+    times_panel,
+    waiting_panel,
 )
+from apps.requests.reports import Compliance, DueSoon, Throughput
 from apps.requests.selectors.reports import bottlenecks, compliance, compliance_by_each, due_soon, throughput
-from apps.requests.stays import Spread
 
-MOST_PLACES = 12
 MOST_DUE = 20
 MOST_IN_A_SHEET = 10_000
-MEASURED: Mapping[str, str] = {**METRICS, "stage": "Stages", "step": "Steps", "approval": "Approvals"}
-TIMED = ("response", "resolution")
-HEADS = {"month": "Month", "week": "Week from", "day": "Day"}
-KEPT = {"month": "Month", "item": "Item", "team": "Team", "priority": "Priority"}
 Report = Callable[[User, Asked], Any]
 
 
@@ -63,7 +51,9 @@ class Headline:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportPage:
-    """Everything the page shows; `empty` if the filters let nothing through."""
+    """Everything the page shows; `empty` if the filters let nothing through. `measured` is whether any target is, and
+    `decided` whether one was reached or missed.
+    """
 
     headlines: Sequence[Headline]
     in_time: Sequence[Panel]
@@ -72,6 +62,7 @@ class ReportPage:
     waiting: Sequence[Panel]
     due: DueSoon
     measured: bool
+    decided: bool
     empty: bool
 
 
@@ -84,12 +75,13 @@ def report_page(reader: User, asked: Asked) -> ReportPage:
     due = due_soon(reader, asked.filters_ahead, hours=asked.hours, most=MOST_DUE)
     return ReportPage(
         headlines=_headlines(months, flow, due, asked),
-        in_time=[_in_time(report, by) for by, report in kept.items()],
-        times=_times(months),
-        flow=_flow(flow),
-        waiting=[_waiting(places, "stage"), _waiting(places, "step")],
+        in_time=[in_time_panel(report, by) for by, report in kept.items()],
+        times=times_panel(months),
+        flow=flow_panel(flow),
+        waiting=[waiting_panel(places, "stage"), waiting_panel(places, "step")],
         due=due,
         measured=bool(months.totals),
+        decided=any(row.decided for row in months.totals),
         empty=not (months.totals or due.total or places.totals.visits or _anything(flow)),
     )
 
@@ -102,7 +94,9 @@ def _headlines(months: Compliance, flow: Throughput, due: DueSoon, asked: Asked)
     totals = flow.totals
     shares = [
         Headline(
-            name=f"{MEASURED[row.metric]} in time", said=share_said(row.share), note=f"{row.met:,} of {row.decided:,}"
+            name=f"{MEASURED[row.metric]} in time",
+            said=share_said(row.share),
+            note=f"{row.met:,} of {row.decided:,}" if row.decided else "nothing decided yet",
         )
         for row in months.totals
         if row.metric in TIMED
@@ -116,189 +110,6 @@ def _headlines(months: Compliance, flow: Throughput, due: DueSoon, asked: Asked)
             said=f"{due.total:,}",
             note=f"{due.overdue:,} of them late" if due.overdue else "",
         ),
-        Headline(name="Submitted", said=f"{totals.submitted:,}", note=_reopened(totals)),
+        Headline(name="Submitted", said=f"{totals.submitted:,}", note=reopened_too(totals)),
         Headline(name="Ended", said=f"{totals.ended:,}"),
     ]
-
-
-def share_said(share: float | None) -> str:
-    """`95.9 %`, cut and not rounded, so that 100 % is all of them; `–` where nothing is decided."""
-    return "–" if share is None else f"{_percent(share):g} %"
-
-
-def _percent(share: float) -> float:
-    return floor(share * 1_000 + 1e-9) / 10
-
-
-# in time
-
-
-def _in_time(report: Compliance, by: str) -> Panel:
-    metrics, groups = _metrics(report), _by_group(report, by)
-    return Panel(
-        id=f"by-{by}",
-        title=f"By {by}",
-        help="",
-        head=KEPT[by],
-        columns=[Column(name=MEASURED[metric]) for metric in metrics],
-        rows=[
-            Row(name=_name(group), cells=[_share(found.get(metric)) for metric in metrics])
-            for group, found in groups.items()
-        ],
-        shape="upright" if by in ("month", "priority") else "across",
-        unit="%",
-        sheet=f"compliance-by-{by}",
-    )
-
-
-def _metrics(report: Compliance) -> list[str]:
-    return [row.metric for row in report.totals]
-
-
-def _by_group(report: Compliance, by: str) -> dict[Any, dict[str, ComplianceRow]]:
-    """The rows of a group by metric; months in their order, all else as the report has it."""
-    found: dict[Any, dict[str, ComplianceRow]] = {}
-    for row in report.rows:
-        found.setdefault(getattr(row, by), {})[row.metric] = row
-    return dict(sorted(found.items())) if by == "month" else found
-
-
-def _name(group: Named | date | str) -> str:
-    if isinstance(group, date):
-        return date_format(group, "M Y")
-    return group.name if isinstance(group, Named) else str(Priority(group).label)
-
-
-def _share(row: ComplianceRow | None) -> Cell:
-    if row is None:
-        return Cell(said="–")
-    still = row.running + row.paused
-    parts = [f"{row.met:,} of {row.decided:,}"] if row.decided else []
-    parts += [f"{still:,} open"] if still else []
-    value = None if row.share is None else _percent(row.share)
-    return Cell(said=share_said(row.share), note=", ".join(parts), value=value)
-
-
-# times
-
-
-def _times(months: Compliance) -> Panel:
-    groups = _by_group(months, "month")
-    metrics = [metric for metric in _metrics(months) if metric in TIMED]
-    spreads = [[_plain(found.get(metric)) for metric in metrics] for found in groups.values()]
-    unit, seconds = unit_of([one.p90 for row in spreads for one in row])
-    columns = [
-        Column(name=f"{MEASURED[one]}, {part}", drawn="line") for one in metrics for part in ("median", "90 % within")
-    ]
-    rows = [
-        Row(name=_name(month), cells=[cell for one in metrics for cell in _time_cells(found.get(one), seconds)])
-        for month, found in groups.items()
-    ]
-    return Panel(
-        id="times",
-        title="How long it took",
-        help="From submission to the first response and to the solution, nights and weekends included. What is counted "
-        "leaves out closed hours and holds.",
-        head="Month",
-        columns=columns,
-        rows=[row for row in rows if any(cell.value is not None for cell in row.cells)],
-        unit=unit,
-        sheet="compliance-by-month",
-    )
-
-
-def _plain(row: ComplianceRow | None) -> Spread:
-    return row.plain if row else Spread()
-
-
-def _time_cells(row: ComplianceRow | None, unit: int) -> list[Cell]:
-    plain = _plain(row)
-    counted = f"{duration(row.counted.median)} counted" if row and row.counted.median else ""
-    return [_length(plain.median, unit, note=counted), _length(plain.p90, unit)]
-
-
-def _length(seconds: float | None, unit: int, *, note: str = "") -> Cell:
-    return Cell(said=duration(seconds), note=note, value=None if seconds is None else round(seconds / unit, 2))
-
-
-# what came and went
-
-
-def _flow(report: Throughput) -> Panel:
-    return Panel(
-        id="flow",
-        title="What came and went",
-        help="Requests in the period in which they were submitted, and in that in which they ended. One that is "
-        "reopened ends again, and each ending counts. Open is at the end of each period.",
-        head=HEADS[report.per],
-        columns=[Column(name="Submitted"), Column(name="Ended"), Column(name="Open", drawn="line")],
-        rows=[_period(row, row.start, report.per) for row in report.rows if row.start],
-        sheet="throughput",
-    )
-
-
-def _period(row: ThroughputRow, start: date, per: str) -> Row:
-    ended = _ends(completed=row.completed, rejected=row.rejected, cancelled=row.cancelled)
-    return Row(
-        name=date_format(start, "M Y" if per == "month" else "j M Y"),
-        cells=[_count(row.submitted, note=_reopened(row)), _count(row.ended, note=ended), _count(row.open)],
-    )
-
-
-def _count(number: int, *, note: str = "") -> Cell:
-    return Cell(said=f"{number:,}", note=note, value=number)
-
-
-def _reopened(row: ThroughputRow) -> str:
-    """What came back besides."""
-    return f"and {row.reopened:,} reopened" if row.reopened else ""
-
-
-def _ends(**outcomes: int) -> str:
-    """What the ends were, unless all were completed."""
-    others = [f"{count:,} {name}" for name, count in outcomes.items() if count]
-    return ", ".join(others) if outcomes["rejected"] or outcomes["cancelled"] else ""
-
-
-# where it waits
-
-
-def _waiting(report: Bottlenecks, kind: str) -> Panel:
-    places = report.steps if kind == "step" else report.stages
-    shown = places[:MOST_PLACES]
-    unit, seconds = unit_of([one.total for one in shown])
-    hidden = len(places) - len(shown)
-    return Panel(
-        id=f"{kind}s",
-        title="At which steps" if kind == "step" else "At which stages",
-        help="",
-        head=kind.capitalize(),
-        columns=[
-            Column(name="Waited together"),
-            Column(name="Median", drawn=""),
-            Column(name="90 % within", drawn=""),
-            Column(name="Visits", drawn=""),
-            Column(name="There now", drawn=""),
-        ],
-        rows=[_place(one, seconds) for one in shown],
-        shape="across",
-        unit=unit,
-        sheet="waiting",
-        more=f"The {MOST_PLACES} with the longest waiting; {hidden:,} more are in the CSV file." if hidden > 0 else "",
-    )
-
-
-def _place(one: Place, unit: int) -> Row:
-    since = f"since {date_format(timezone.localtime(one.oldest), 'j M Y')}" if one.oldest else ""
-    same = one.item.name == one.workflow.name
-    return Row(
-        name=one.place.name,
-        under=one.item.name if same else f"{one.item.name}: {one.workflow.name}",
-        cells=[
-            _length(one.total if one.waiting.count else None, unit),
-            Cell(said=duration(one.waiting.median)),
-            Cell(said=duration(one.waiting.p90)),
-            Cell(said=f"{one.visits:,}"),
-            Cell(said=f"{one.now:,}", note=since),
-        ],
-    )

@@ -16,7 +16,8 @@ from playwright.sync_api import Page
 from apps.accounts.models import User
 from apps.core import clock
 from apps.portal.report_filters import Asked, asked_by
-from apps.portal.report_page import SHEETS, share_said
+from apps.portal.report_page import SHEETS
+from apps.portal.report_panels import share_said
 from apps.requests.models import Request
 from apps.requests.reports import Named, sheet_of
 from apps.requests.selectors.reports import Choices, choices_for, compliance, throughput
@@ -173,6 +174,14 @@ def test_an_empty_page_says_what_to_do(world: World, auditor: User) -> None:
     assert "There is nothing to count yet" in page
     assert "Open the catalogue" in page
     assert "Kept in time" not in page
+
+
+def test_while_nothing_is_decided_no_share_is_drawn(world: World, auditor: User) -> None:
+    world.ask()
+    page = as_(auditor).get("/reports/")
+    assert "First response in time – nothing decided yet" in text_of(page)
+    assert "No target was reached or missed here yet." in text_of(page)
+    assert set(tables_of(page.content.decode())) == {"flow", "stages", "steps"}
 
 
 def test_requests_whose_item_has_no_policy_are_counted_but_not_measured(world: World, auditor: User) -> None:

@@ -11,6 +11,7 @@ from apps.portal.pages import page, reader_of
 from apps.portal.report_filters import HOURS_AHEAD, asked_by
 from apps.portal.report_page import SHEETS, report_page
 from apps.requests.enums import Priority
+from apps.requests.policies import sees_everything
 from apps.requests.reports import sheet_of
 from apps.requests.selectors.reports import choices_for
 
@@ -24,8 +25,15 @@ def show(request: HttpRequest) -> HttpResponse:
     reader = reader_of(request)
     choices = choices_for(reader)
     asked = asked_by(request.GET, choices)
-    shown = {"asked": asked, "choices": choices, "priorities": Priority.choices, "hours_ahead": HOURS_AHEAD}
-    return render(request, "portal/reports.html", shown | {"report": report_page(reader, asked)})
+    shown = {
+        "asked": asked,
+        "choices": choices,
+        "everything": sees_everything(reader),
+        "priorities": Priority.choices,
+        "hours_ahead": HOURS_AHEAD,
+        "report": report_page(reader, asked),
+    }
+    return render(request, "portal/reports.html", shown)
 
 
 @page

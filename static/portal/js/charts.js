@@ -9,6 +9,8 @@ const STRIPE = 8;
 const ROW_PX = 34;
 const HEAD_PX = 90;
 const LONGEST_NAME = 30;
+const SHORTEST_NAME = 12;
+const PX_FOR_A_LETTER = 15; // of the whole width, so that names take no more than two fifths of it
 
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -53,8 +55,9 @@ function series(one, place, across) {
   };
 }
 
-function shortened(name) {
-  return name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME - 1)}…` : name;
+function shortened(name, width) {
+  const longest = Math.max(SHORTEST_NAME, Math.min(LONGEST_NAME, Math.floor(width / PX_FOR_A_LETTER)));
+  return name.length > longest ? `${name.slice(0, longest - 1)}…` : name;
 }
 
 function axis(told, counts) {
@@ -92,10 +95,11 @@ function draw(canvas) {
   const across = told.shape === "across";
   frame.hidden = false;
   if (across) frame.style.height = `${HEAD_PX + told.names.length * ROW_PX * Math.max(1, told.series.length * 0.8)}px`;
+  const short = (name) => shortened(name, frame.clientWidth);
   Chart.getChart(canvas)?.destroy();
   new Chart(canvas, {
     data: {
-      labels: told.names.map((lines) => (lines.length > 1 ? lines.map(shortened) : shortened(lines[0]))),
+      labels: told.names.map((lines) => (lines.length > 1 ? lines.map(short) : short(lines[0]))),
       datasets: told.series.map((one, place) => series(one, place, across)),
     },
     options: options(told),
