@@ -6,6 +6,7 @@ from django.db import transaction
 from apps.requests.services.lifecycle import hold_request
 from tests.factories import approval_document, make_item, make_request, make_workflow
 from tests.portal.conftest import as_, page_of, text_of
+from tests.portal.test_browser import Opener, browser_here, open_page, violations  # noqa: F401 - fixtures
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
@@ -37,3 +38,14 @@ def test_a_request_without_targets_says_so(world):
 
 def test_a_stranger_finds_nothing_there(world):
     assert as_(world.stan).get(page_of(world.ask(), "clocks")).status_code == 404
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("look", [{"color_scheme": "dark"}, {"viewport": {"width": 390, "height": 844}}])
+def test_the_bars_are_accessible_and_fit_every_look(world, open_page: Opener, look) -> None:  # noqa: F811
+    page = open_page(world.rita, page_of(world.ask(title="W" * 120), "clocks"), **look)
+    page.get_by_text("Every stretch so far").first.click()
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert page.locator(".clock-bar text", has_text="due").count() == 2

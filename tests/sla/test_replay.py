@@ -15,6 +15,7 @@ from apps.sla.clock import (
     Context,
     Target,
     advance,
+    ahead,
     begins,
     check,
     elapsed_at,
@@ -142,3 +143,19 @@ def test_intervals_have_no_gap_and_the_counted_ones_sum_to_elapsed(
     assert sum(counted, timedelta()).total_seconds() == reading.elapsed
     assert all(a.end == b.start for a, b in zip(reading.intervals, reading.intervals[1:], strict=False))
     assert all(i.start < i.end for i in reading.intervals)
+
+
+@settings(max_examples=25, deadline=None)
+@given(target=st.sampled_from([RESOLUTION, RESPONSE]), events=stories(), minutes=st.integers(0, 13 * 1440))
+def test_what_is_to_come_ends_at_the_due_time_and_counts_what_is_left(
+    target: Target, events: list[ClockEvent], minutes: int
+) -> None:
+    now = BEGIN + timedelta(minutes=minutes)
+    reading = replay(target, CALENDARS, events, now)
+    to_come = ahead(reading, target, CALENDARS, now)
+    if reading.status != "running":
+        assert to_come == ()
+        return
+    assert (to_come[0].start, to_come[-1].end) == (now, reading.due_at)
+    counted = sum((one.end - one.start for one in to_come if one.counted), timedelta())
+    assert counted.total_seconds() == reading.state.allowed - reading.elapsed
