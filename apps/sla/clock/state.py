@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from apps.calendars.business_time import Calendar, add, add_days, between, wall_to_instant
+from apps.calendars.business_time import Calendar, add, add_days, between, next_open, wall_to_instant
 from apps.core.errors import InvalidInput
 from apps.sla.targets import Duration, Escalation, Target
 
@@ -102,6 +102,23 @@ def after(state: ClockState, target: Target, calendars: Calendars, since: dateti
     calendar = known(target, duration, calendars, state.calendar)
     assert calendar is not None
     return add(calendar, since, seconds)
+
+
+def ends_at_opening(state: ClockState, target: Target, calendars: Calendars) -> bool:
+    """Whether its time is over at an opening, as business days may be, and not at the closing before it."""
+    duration = target.durations[state.priority]
+    if duration.unit != "business_days":
+        return False
+    calendar = known(target, duration, calendars, state.calendar)
+    assert calendar is not None
+    end = add_days(calendar, state.started_at, duration.n)
+    return between(calendar, end - timedelta(microseconds=1), end) == 0
+
+
+def opening(state: ClockState, calendars: Calendars, at: datetime) -> datetime:
+    """The instant, or the next opening of the clock's calendar if it is closed then."""
+    assert state.calendar is not None
+    return next_open(calendars[state.calendar], at)
 
 
 def counted(state: ClockState, target: Target, calendars: Calendars, since: datetime, until: datetime) -> int | float:

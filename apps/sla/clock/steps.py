@@ -93,7 +93,7 @@ def advance(
     late: list[Crossing] = []
     if event.type in CONTEXT_EVENTS:
         state = _follow(state, target, was or target, context, calendars, event)
-        late = passed(state, target, event.at)
+        late = passed(state, target, calendars, event.at)
         for crossing in late:
             state = crossed(state, crossing)
     if change is not None:

@@ -6,7 +6,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from apps.sla.clock.state import BREACHED, ESCALATED, VOID, WARNED, Calendars, ClockState, Crossing, after
+from apps.sla.clock.state import (
+    BREACHED,
+    ESCALATED,
+    VOID,
+    WARNED,
+    Calendars,
+    ClockState,
+    Crossing,
+    after,
+    ends_at_opening,
+    opening,
+)  # fmt: skip
 from apps.sla.targets import Target
 
 
@@ -37,17 +48,25 @@ def ahead(state: ClockState, target: Target, calendars: Calendars) -> list[Cross
     if state.running_since is None:
         return []
     found: list[tuple[float, int, Crossing]] = []
+    at_opening = ends_at_opening(state, target, calendars)
     for wanted, order, crossing in _thresholds(state, target):
         left, since = wanted - state.elapsed, state.running_since
         at = since if left <= 0 else after(state, target, calendars, since, left)
+        if at_opening and wanted == state.allowed:
+            at = opening(state, calendars, at)
         found.append((wanted, order, replace(crossing, at=at)))
     return [crossing for _, _, crossing in sorted(found, key=lambda one: one[:2])]
 
 
-def passed(state: ClockState, target: Target, at: datetime) -> list[Crossing]:
-    """The thresholds that what was counted so far has reached already, also of a clock that stands: told at `at`."""
+def passed(state: ClockState, target: Target, calendars: Calendars, at: datetime) -> list[Crossing]:
+    """The thresholds that what was counted so far has reached already, also of a clock that stands: told at `at`.
+
+    What ends at an opening is not reached by the closing before it.
+    """
     found = [(wanted, order, replace(one, at=at)) for wanted, order, one in _thresholds(state, target)]
     reached = sorted((one for one in found if one[0] <= state.elapsed), key=lambda one: one[:2])
+    if state.elapsed == state.allowed and ends_at_opening(state, target, calendars):
+        reached = [one for one in reached if one[0] < state.allowed]
     return [crossing for _, _, crossing in reached]
 
 
