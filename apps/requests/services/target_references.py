@@ -15,6 +15,7 @@ from apps.requests.services.gate_forms import Forms
 from apps.requests.services.gate_guards import Surroundings
 from apps.requests.services.gate_references import SAID
 from apps.requests.services.target_conditions import named_in_conditions
+from apps.sla.raising_check import raising_warnings
 from apps.sla.stuck_check import pause_warnings
 from apps.workflows.selectors import published_definitions
 
@@ -76,8 +77,8 @@ def warnings_of(key: str, document: Document) -> Problems:
     items = items_that_select(key)
     if not items:
         unused = {WHOLE: ["No active item selects this policy: it measures nothing yet."]}
-        return {**unused, **pause_warnings(document)}
-    return {**_unmeasurable(document, items), **pause_warnings(document)}
+        return {**unused, **pause_warnings(document), **raising_warnings(document)}
+    return {**_unmeasurable(document, items), **pause_warnings(document), **raising_warnings(document)}
 
 
 def _unmeasurable(document: Document, items: Collection[str]) -> Problems:
