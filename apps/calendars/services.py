@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -18,9 +18,10 @@ from apps.core import clock
 from apps.core.errors import InvalidInput
 
 YEARS_BACK, YEARS_AHEAD = 10, 10
+FIRST_YEAR = 1950  # before it no country's list is asked
 
 
-def country_holidays(country: str, *, years: range) -> dict[str, str]:
+def country_holidays(country: str, *, years: Sequence[int]) -> dict[str, str]:
     """The public holidays of a country (ISO code) as {ISO date: name}. Raises InvalidInput for an unknown country."""
     try:
         found = holidays.country_holidays(country, years=years)
@@ -72,29 +73,45 @@ def freeze_calendar(
 
 @transaction.atomic
 def publish_calendar(
-    key: str, document: object, *, name: str = "", country: str = "", created_by: str = ""
+    key: str, document: object, *, name: str = "", country: str | None = None, created_by: str = ""
 ) -> CalendarVersion:
     """Makes the calendar that staff edit say what the document says, made if it is missing, and freezes it.
 
-    The holidays of a `country` (ISO code, "" for none) are added to those of the document. Without a `name` it keeps
-    its own, at first its key. Raises InvalidInput by field of the document; then nothing changed.
+    The holidays of a `country` (ISO code, "" for none) are added to those of the document, from the first year it names
+    one of them; only the others become the calendar's own. Without a country or a name it keeps those it has, at first
+    none and its key. Where all that is what the newest version and the calendar say, nothing changes. Raises
+    InvalidInput by field of the document; then nothing changed.
     """
+    calendar = BusinessCalendar.objects.select_for_update().filter(key=key).first() or BusinessCalendar(key=key)
+    named = name or calendar.name
+    of = calendar.country if country is None else country.upper()
+    newest: CalendarVersion | None = CalendarVersion.objects.current(key)
+    if newest and (newest.document, calendar.country, calendar.name) == (document, of, named):
+        return newest
     Calendar.from_document(document)
     assert isinstance(document, Mapping)
-    calendar = BusinessCalendar.objects.select_for_update().filter(key=key).first() or BusinessCalendar(key=key)
-    breaks = document.get("breaks", {})
-    calendar.name = name or calendar.name or key
-    calendar.time_zone, calendar.country, calendar.week = document["time_zone"], country.upper(), document["week"]
-    calendar.breaks = {day: windows for day, windows in breaks.items() if day in WEEKDAYS}
+    calendar.name, calendar.country = named or key, of
+    calendar.time_zone, calendar.week = document["time_zone"], document["week"]
+    calendar.breaks = {day: windows for day, windows in document.get("breaks", {}).items() if day in WEEKDAYS}
     _clean(calendar, "")
     calendar.save()
-    named = document.get("holidays", {})
-    holidays = [Holiday(calendar=calendar, date=date.fromisoformat(day), name=named[day]) for day in named]
-    _replace(list(calendar.holidays.all()), holidays, "holidays", ("date", "name"))
-    _replace(
-        list(calendar.special_days.all()), list(_special(calendar, document)), "overrides", ("date", "kind", "hours")
-    )
-    return freeze_calendar(BusinessCalendar.objects.get(pk=calendar.pk), created_by=created_by)
+    own, from_year = _own_holidays(calendar, document.get("holidays", {}))
+    holidays = [Holiday(calendar=calendar, date=day, name=said) for day, said in own.items()]
+    _replace(list(calendar.holidays.all()), holidays, "holidays", _said_of_holiday)
+    special = list(_special(calendar, document))
+    _replace(list(calendar.special_days.all()), special, "overrides", _said_of_day)
+    return freeze_calendar(BusinessCalendar.objects.get(pk=calendar.pk), created_by=created_by, from_year=from_year)
+
+
+def _own_holidays(calendar: BusinessCalendar, named: Mapping[str, str]) -> tuple[dict[date, str], int]:
+    """The named days that the country's list does not give, and from which year on its list is wanted."""
+    today = clock.now().date()
+    days = {date.fromisoformat(day): name for day, name in named.items()}
+    years = sorted({day.year for day in days if FIRST_YEAR <= day.year <= today.year + YEARS_AHEAD})
+    listed = country_holidays(calendar.country, years=years) if calendar.country else {}
+    given = {day for day, name in days.items() if listed.get(day.isoformat()) == name}
+    own = {day: name for day, name in days.items() if day not in given}
+    return own, min((today.year - YEARS_BACK, *(day.year for day in given)))
 
 
 def _special(calendar: BusinessCalendar, document: Mapping[str, Any]) -> Iterator[SpecialDay]:
@@ -106,12 +123,16 @@ def _special(calendar: BusinessCalendar, document: Mapping[str, Any]) -> Iterato
                 yield SpecialDay(calendar=calendar, date=date.fromisoformat(day), kind=kind, hours=hours)
 
 
-def _replace(old: Sequence[Any], new: Sequence[Any], part: str, columns: Sequence[str]) -> None:
+def _said_of_holiday(day: Holiday) -> Hashable:
+    return day.date, day.name
+
+
+def _said_of_day(day: SpecialDay) -> Hashable:
+    return day.date, day.kind, tuple(read_windows(day.hours))
+
+
+def _replace(old: Sequence[Any], new: Sequence[Any], part: str, said: Callable[[Any], Hashable]) -> None:
     """Rows that stay the same stay; the others go and come one by one: the log of changes does not see bulk changes."""
-
-    def said(row: Any) -> tuple[Any, ...]:
-        return tuple(getattr(row, column) for column in columns)
-
     kept = {said(row) for row in old} & {said(row) for row in new}
     for row in old:
         if said(row) not in kept:

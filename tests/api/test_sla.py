@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from apps.calendars.models import BusinessCalendar, CalendarVersion, Holiday, SpecialDay
+from apps.core import clock
 from apps.sla.models import SlaPolicyVersion
 from tests.api.conftest import Client, World
 from tests.factories import make_calendar, make_item, make_person, make_sla, make_team
@@ -244,6 +245,48 @@ def test_a_calendar_is_published_as_staff_would_edit_it(ada: Client) -> None:
     assert BusinessCalendar.objects.get(key="desk").name == "Help desk"
     by_id = ada.api("get", f"/sla/calendars/{made.json()['id']}/").json()
     assert (by_id["n"], [one["n"] for one in by_id["versions"]]) == (1, [2, 1])
+
+
+def edited() -> dict[str, Any]:
+    """What staff see of the only calendar they edit."""
+    (calendar,) = BusinessCalendar.objects.all()
+    rows = [str(row) for part in (calendar.holidays, calendar.special_days) for row in part.all()]
+    return {"name": calendar.name, "country": calendar.country, "week": calendar.week, "rows": rows}
+
+
+DESK = {"key": "desk", "name": "Help desk", "country": "nl"}
+OWN = {"holidays": {"2026-12-24": "Company holiday"}, "overrides": {"2026-12-31": ["09:00-12:00"]}}
+EDITED = {
+    "name": "Help desk",
+    "country": "NL",
+    "week": WEEK,
+    "rows": ["2026-12-24 Company holiday", "2026-12-31 open only 09:00-12:00"],
+}
+
+
+def test_publishing_what_was_read_changes_nothing_at_all(ada: Client) -> None:
+    first = ada.api("post", "/sla/calendars/", {**DESK, "document": {**OFFICE, **OWN}}).json()
+    assert first["document"]["holidays"][f"{clock.now().year + 10}-01-01"] == "New Year's Day"
+    BusinessCalendar.objects.update(week={"mon": ["10:00-11:00"]})  # edited, not frozen yet
+    read = ada.api("get", "/sla/calendars/desk/").json()["document"]
+    again = ada.api("post", "/sla/calendars/", {"key": "desk", "document": read, "country": "NL"}).json()
+    assert (again["n"], again["id"]) == (1, first["id"])
+    assert edited() == EDITED | {"week": {"mon": ["10:00-11:00"]}}
+
+
+def test_a_country_that_is_left_out_is_kept_and_its_holidays_become_no_own_ones(ada: Client) -> None:
+    ada.api("post", "/sla/calendars/", {**DESK, "document": {**OFFICE, **OWN}})
+    SpecialDay.objects.update(hours="9-12", note="Early")
+    read = ada.api("get", "/sla/calendars/desk/").json()["document"]
+    read["holidays"] |= {"2026-05-05": "Our own day", "2014-12-25": "Christmas Day"}
+    second = ada.api("post", "/sla/calendars/", {"key": "desk", "document": read}).json()
+    assert (second["n"], second["document"]["holidays"]) == (2, second["document"]["holidays"] | read["holidays"])
+    rows = ["2026-05-05 Our own day", "2026-12-24 Company holiday", "2026-12-31 open only 9-12"]
+    assert edited() == EDITED | {"rows": rows}
+    assert SpecialDay.objects.get().note == "Early"
+    none = ada.api("post", "/sla/calendars/", {"key": "desk", "document": {**OFFICE, **OWN}, "country": ""}).json()
+    assert (none["n"], none["document"]["holidays"]) == (3, OWN["holidays"])
+    assert edited() == EDITED | {"country": "", "rows": rows[1:]}
 
 
 CALENDARS: list[tuple[dict[str, Any], dict[str, list[str]]]] = [

@@ -46,8 +46,8 @@ POLICY = shape(
 CALENDAR = shape(
     {
         "key": KEY,
-        "name": text(maxLength=120),
-        "country": text("Public holidays of this country (ISO code) are added", maxLength=2),
+        "name": text("Left out: as it is, at first the key", maxLength=120),
+        "country": text("Its public holidays (ISO code) are added; left out: as it is", maxLength=2),
         "document": {"type": "object", "description": "Time zone, week, holidays, overrides and breaks"},
         "base": BASE,
     },

@@ -22,7 +22,7 @@ from apps.calendars.business_time import Calendar
 from apps.calendars.business_time.document import WEEKDAYS
 from apps.calendars.hours_text import as_hours, read_windows
 from apps.calendars.models import BusinessCalendar, SpecialDay
-from apps.calendars.services import country_holidays
+from apps.calendars.services import FIRST_YEAR, country_holidays
 from apps.core import clock
 from apps.core.admin_parts import problem_lines
 from apps.core.errors import InvalidInput
@@ -30,7 +30,7 @@ from apps.core.errors import InvalidInput
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MOST_HOURS = 10_000
 MOST_DAYS = 1_000
-FIRST_YEAR, LAST_YEAR = 1950, 2100
+LAST_YEAR = 2100
 
 
 def open_field(day: str) -> str:

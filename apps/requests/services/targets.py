@@ -117,7 +117,7 @@ def publish_targets_as(actor: User, key: str, document: object, *, expected: int
 
 @transaction.atomic
 def publish_calendar_as(
-    actor: User, key: str, document: object, *, name: str = "", country: str = "", expected: int = ANY
+    actor: User, key: str, document: object, *, name: str = "", country: str | None = None, expected: int = ANY
 ) -> CalendarVersion:
     """As `calendars.publish_calendar`, for a person."""
     require_designer(actor)
