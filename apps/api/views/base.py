@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.models import User
+from apps.api.changes import ChangeLog, change_log
 from apps.api.pagination import Order, body_of, paginate
 from apps.api.parsers import StrictJSONParser
 from apps.api.schema import ApiSchema
@@ -37,10 +38,20 @@ class AlwaysJSON(BaseContentNegotiation):
 class ApiView(APIView):
     """JSON in, JSON out."""
 
+    logged: ChangeLog
     schema = ApiSchema()
     parser_classes = [StrictJSONParser]
     content_negotiation_class = AlwaysJSON
     http_method_names = ["get", "head", "post", "patch"]
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        with change_log() as self.logged:
+            return super().dispatch(request, *args, **kwargs)
+
+    def perform_authentication(self, request: HttpRequest) -> None:
+        """Changes of configuration are logged under the name of whom the token is."""
+        super().perform_authentication(request)
+        self.logged.name(request.user)
 
     def paged(
         self, http: HttpRequest, rows: QuerySet[Any], order: Order, row: Serializer, *, of: Any = None
