@@ -17,7 +17,7 @@ def current_version(key: str) -> CalendarVersion | None:
 @lru_cache(maxsize=256)
 def calendar_of(version_id: int) -> Calendar:
     """The pure calendar of a version."""
-    return Calendar.from_document(CalendarVersion.objects.get(pk=version_id).document)
+    return Calendar.from_document(CalendarVersion.objects.get(pk=version_id).document, frozen=True)
 
 
 def known_calendars() -> list[str]:

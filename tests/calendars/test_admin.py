@@ -90,6 +90,7 @@ def test_a_week_is_typed_as_people_write_hours(client: Client) -> None:
         ("open_mon", "22:00-09:30", "Runs into the first window of the next day: they overlap."),
         ("break_tue", "13:00-12:00", "“13:00-12:00” ends before it starts, or is longer than a day."),
         ("time_zone", "Nowhere", "“Nowhere” is no time zone; give an IANA name such as “Europe/Amsterdam”."),
+        ("time_zone", "localtime", "“localtime” is no time zone; give an IANA name such as “Europe/Amsterdam”."),
         ("country", "XX", "No holidays are known for 'XX'."),
     ],
 )  # fmt: skip

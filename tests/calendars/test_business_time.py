@@ -213,6 +213,17 @@ def test_a_calendar_that_is_on_holiday_for_a_year_is_refused() -> None:
         calendar(holidays={str(day): "strike" for day in days})
 
 
+def test_what_is_no_zone_is_refused_but_where_it_was_frozen_already() -> None:
+    document = {"time_zone": "posix/Europe/Amsterdam", "week": {"mon": ["09:00-17:00"]}}
+    for strict in (True, False):
+        with pytest.raises(InvalidInput) as refused:
+            bt.Calendar.from_document(document, strict=strict)
+        said = "“posix/Europe/Amsterdam” is no time zone; give an IANA name such as “Europe/Amsterdam”."
+        assert refused.value.errors == {"time_zone": [said]}
+    kept = bt.Calendar.from_document(document | {"time_zone": "Factory"}, frozen=True)
+    assert kept.hours.time_zone == "Factory"
+
+
 def test_what_is_no_document_at_all_is_refused() -> None:
     for nonsense in (None, [], "week", 3):
         with pytest.raises(InvalidInput):

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import zoneinfo
 from functools import cached_property
 
 from django.contrib.auth.models import AbstractUser
@@ -8,12 +7,13 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 
+from apps.core.zones import is_zone
 from apps.outbox.models import Stream
 
 
 def check_zone(name: str) -> None:
     """Raises ValidationError unless the name is an IANA time zone."""
-    if name not in zoneinfo.available_timezones():
+    if not is_zone(name):
         raise ValidationError(f"{name!r} is not a time zone such as Europe/Amsterdam.")
 
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from apps.calendars.business_time.spine import Timeline
 from apps.calendars.business_time.windows import DAY, SECOND, Dated, Hours, Window, Windows, wall_micros
 from apps.core.errors import InvalidInput
+from apps.core.zones import is_zone
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FIRST_DAY, LAST_DAY = date(1901, 1, 1), date(2480, 1, 1)
@@ -19,13 +20,14 @@ FEWEST_DAYS_TO_CLOSE_A_YEAR = 52
 CLOCK_TIME = re.compile(r"([0-9]{2}):([0-5][0-9])(?::([0-5][0-9]))?")
 
 
-def read_hours(document: object, *, strict: bool = True) -> Hours:
+def read_hours(document: object, *, strict: bool = True, frozen: bool = False) -> Hours:
     """The hours that a calendar document states; raises `InvalidInput` naming every field that is wrong.
 
     `strict` refuses what is likely a slip: windows that overlap (else taken together), a break that ends before it
-    starts (else it runs into the next day), a calendar that is closed for a year.
+    starts (else it runs into the next day), a calendar that is closed for a year. What is `frozen` already may have
+    any zone this machine knows: it was accepted once, and never changes.
     """
-    return _Reader(strict=strict).hours(document)
+    return _Reader(strict=strict, frozen=frozen).hours(document)
 
 
 def clock_seconds(text: object) -> int | None:
@@ -41,8 +43,8 @@ def clock_seconds(text: object) -> int | None:
 class _Reader:
     """Reads a calendar document and collects every problem by its field."""
 
-    def __init__(self, *, strict: bool) -> None:
-        self.strict = strict
+    def __init__(self, *, strict: bool, frozen: bool) -> None:
+        self.strict, self.frozen = strict, frozen
         self.problems: dict[str, list[str]] = {}
 
     def hours(self, document: object) -> Hours:
@@ -81,7 +83,7 @@ class _Reader:
         return {}
 
     def _zone(self, value: object) -> str:
-        if isinstance(value, str) and re.fullmatch(r"[A-Za-z][A-Za-z0-9_+/-]{1,63}", value):
+        if isinstance(value, str) and (self.frozen or is_zone(value)):
             try:
                 return ZoneInfo(value).key
             except (KeyError, ValueError, OSError):

@@ -43,14 +43,14 @@ class Calendar:
         object.__setattr__(self, "line", Timeline(self.hours))
 
     @classmethod
-    def from_document(cls, document: object, *, strict: bool = True) -> Calendar:
+    def from_document(cls, document: object, *, strict: bool = True, frozen: bool = False) -> Calendar:
         """Read `{"time_zone", "week", "holidays", "overrides", "breaks"}`; only the first two are required.
 
         `week` maps mon..sun to windows ("09:00-17:00"), `holidays` dates to names, `overrides` dates to windows (none:
         closed), `breaks` weekdays or dates to windows. Raises `InvalidInput` naming every field that is wrong; `strict`
-        as in `read_hours`.
+        and `frozen` as in `read_hours`.
         """
-        return cls(hours=read_hours(document, strict=strict))
+        return cls(hours=read_hours(document, strict=strict, frozen=frozen))
 
 
 def add(calendar: Calendar, instant: datetime, seconds: float) -> datetime:

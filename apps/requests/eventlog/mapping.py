@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from apps.core.errors import BrokenDocument
+from apps.core.zones import is_zone
 from apps.workflows.engine.definition import Definition, Step
 
 SCHEMA: Mapping[str, Any] = json.loads(Path(__file__).with_name("mapping1.schema.json").read_text(encoding="utf-8"))
@@ -162,7 +163,7 @@ def _place(error: ValidationError) -> str:
 
 def _beyond_the_schema(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     zone = document.get("log", {}).get("time_zone", "UTC")
-    if zone not in available_timezones():
+    if not is_zone(zone):
         yield "log/time_zone", f"{zone!r} is not a time zone such as Europe/Amsterdam."
     roles = document["roles"]
     if document.get("requester", {}).get("role", "") not in {"", *roles}:
