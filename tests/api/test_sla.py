@@ -358,6 +358,15 @@ def test_everybody_who_is_signed_in_may_ask_a_calendar(world: World) -> None:
     assert Client().api("post", COMPUTE, {"start": MONDAY, "seconds": 1}).status_code == 401
 
 
+def test_a_reversed_pair_has_no_stretches_and_counting_backwards_has_some(ada: Client) -> None:
+    before = "2026-03-02T15:00:00+01:00"
+    reversed_pair = ada.api("post", COMPUTE, {"start": MONDAY, "end": before, "intervals": True}).json()
+    assert reversed_pair == {**NOW, "open_seconds": 0, "intervals": []}
+    back = ada.api("post", COMPUTE, {"start": MONDAY, "seconds": -3600, "intervals": True}).json()
+    span = {"from": "2026-03-02T14:00:00Z", "to": "2026-03-02T15:00:00Z", "why": "open"}
+    assert back == {**NOW, "due_at": "2026-03-02T14:00:00Z", "intervals": [span]}
+
+
 OFFSET = "2026-03-02T10:00:00+01:00"
 QUESTIONS: list[tuple[dict[str, Any], dict[str, list[str]]]] = [
     ({}, {"start": ["This field is required."]}),

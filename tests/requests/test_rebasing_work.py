@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from apps.core import clock
-from apps.core.errors import Conflict, NotPermitted, TransitionNotAllowed
+from apps.core.errors import Conflict, NotPermitted, NotVisible, TransitionNotAllowed
 from apps.outbox.models import Incident
 from apps.requests.models import Rebasing
 from apps.requests.services import rebasing_work, rebasing_worker
@@ -19,7 +19,7 @@ from apps.requests.services.rebasing_work import (
     rebase_to_policy,
 )
 from apps.requests.services.rebasing_worker import run_rebasings
-from tests.factories import make_request, refusal
+from tests.factories import make_person, make_request, refusal
 from tests.requests.flows import fresh
 from tests.requests.rebases import carried, rebased
 from tests.requests.test_clocks import plain, policy, resolution, stored_equals_replay
@@ -163,9 +163,11 @@ def test_only_administrators_carry_requests_over(world):
     policy("standard", resolution())
     policy("standard", resolution(durations=plain(60)))
     rebase = rebase_to_policy("standard")
-    with refusal(NotPermitted):
+    auditor = make_person("otto", roles=["auditor"])
+    with refusal(NotVisible):
         ask_rebase(rebase, actor=world.lead)
     row = ask_rebase(rebase, actor=world.administrator)
-    with refusal(NotPermitted):
-        confirm_rebase(row, actor=world.lead)
+    for actor, error in ((world.lead, NotVisible), (auditor, NotPermitted)):
+        with refusal(error):
+            confirm_rebase(row, actor=actor)
     assert Rebasing.objects.get().status == "looked_at"

@@ -64,7 +64,9 @@ COMPUTE = shape(
             "description": "Open seconds from the start; a negative number counts backwards",
         },
         "end": INSTANT,
-        "intervals": flag("Every stretch between the two, with why it counts or not", default=False),
+        "intervals": flag(
+            "Every stretch between the two, with why it counts or not; none for a reversed pair", default=False
+        ),
     },
     required=("start",),
 )
@@ -141,13 +143,14 @@ def _computed(calendar: Calendar, body: Body) -> dict[str, Any]:
         raise InvalidInput({"seconds": ["Give either seconds or an end."]})
     start = _instant(body, "start")
     if "end" in body:
-        end = _instant(body, "end")
+        low, high = start, _instant(body, "end")
         with _as_field("end"):
-            found: dict[str, Any] = {"due_at": None, "open_seconds": between(calendar, start, end)}
+            found: dict[str, Any] = {"due_at": None, "open_seconds": between(calendar, low, high)}
     else:
-        end = _after(calendar, start, body["seconds"])
-        found = {"due_at": end, "open_seconds": None}
-    return found | {"intervals": _spans(calendar, start, end) if body.get("intervals") else None}
+        due = _after(calendar, start, body["seconds"])
+        low, high = min(start, due), max(start, due)
+        found = {"due_at": due, "open_seconds": None}
+    return found | {"intervals": _spans(calendar, low, high) if body.get("intervals") else None}
 
 
 def _instant(body: Body, name: str) -> datetime:
@@ -171,8 +174,9 @@ def _after(calendar: Calendar, start: datetime, seconds: float) -> datetime:
 
 
 def _spans(calendar: Calendar, start: datetime, end: datetime) -> Any:
+    """Every stretch between the two; none for a reversed pair, which is 0 seconds apart."""
     with _as_field("intervals"):
-        found = explain(calendar, min(start, end), max(start, end))
+        found = explain(calendar, start, end)
     if len(found) > MOST_SPANS:
         raise InvalidInput({"intervals": [f"There are {len(found):,} stretches; at most {MOST_SPANS:,} are given."]})
     return found

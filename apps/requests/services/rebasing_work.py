@@ -16,6 +16,7 @@ from apps.requests.models import Rebasing
 from apps.requests.policies import is_administrator
 from apps.requests.services.rebasing import Rebase, affected, require_sound
 from apps.requests.services.rebasing_worker import look, rebase_of
+from apps.requests.services.targets import require_reader
 from apps.sla.models import SlaPolicyVersion
 from apps.sla.selectors import policy_of
 
@@ -68,13 +69,14 @@ def _sound(rebase: Rebase) -> Rebase:
 
 
 def require_may_rebase(actor: User) -> None:
-    """Raises NotPermitted unless the actor is an administrator."""
+    """Raises NotVisible to those who see no policy at all, NotPermitted to those who only read."""
+    require_reader(actor)
     if not is_administrator(actor):
         raise NotPermitted("Only administrators carry requests over to another version.")
 
 
 def rebasing_for(actor: User, pk: int) -> Rebasing:
-    """One look or change. Raises NotPermitted, NotVisible."""
+    """One look or change. Raises as `require_may_rebase`, and NotVisible where there is none."""
     require_may_rebase(actor)
     found = Rebasing.objects.filter(pk=pk).select_related("policy", "asked_by").first() if 0 < pk <= LARGEST else None
     if found is None:
