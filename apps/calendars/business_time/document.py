@@ -8,7 +8,7 @@ from datetime import date
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from apps.calendars.business_time.spine import Timeline
+from apps.calendars.business_time.spine import NEVER, Timeline
 from apps.calendars.business_time.windows import DAY, SECOND, Dated, Hours, Window, Windows, wall_micros
 from apps.core.errors import InvalidInput
 from apps.core.zones import is_zone
@@ -168,7 +168,7 @@ class _Reader:
         """Refuse a calendar that is closed for a year: one without a week, or with holidays all year round."""
         line = Timeline(hours)
         if not line.regular.total:
-            self._problem("week", "The calendar never opens.")
+            self._problem("week", NEVER)
             return
         days = sorted({day for day, _ in (*hours.holidays, *hours.overrides, *hours.date_breaks)})
         if len(days) < FEWEST_DAYS_TO_CLOSE_A_YEAR:

@@ -9,10 +9,25 @@ from typing import Any
 from apps.calendars.business_time.document import WEEKDAYS
 
 Row = Mapping[str, Any]
+IN_A_ROW = {
+    "time_zone": "tz",
+    "overrides": "date_overrides",
+    "seconds": "duration_s",
+    "wall": "local_time",
+    "instant": "start",
+}  # where a row says it otherwise than business time does
 
 
 class BadRow(Exception):
     """A row that cannot be read; the text is the reason."""
+
+
+def place_in(row: Row, place: str) -> str:
+    """What the row calls a place that business time names."""
+    part, dot, rest = place.partition(".")
+    if part == "instant" and row.get("end") is not None:
+        return "start, end"
+    return IN_A_ROW.get(part, part) + dot + rest
 
 
 def field(row: Row, key: str) -> Any:

@@ -29,6 +29,7 @@ from apps.calendars.business_time.row_values import (
     joined,
     listed,
     number,
+    place_in,
     stretches,
     text,
     whole,
@@ -71,8 +72,16 @@ def judge(line: str | bytes, *, number: int = 0) -> Outcome:
 def answer(row: Row) -> Any:
     """What business time answers to a row: an instant, a number, a bool, a tuple of stretches, or None.
 
-    Raises `BadRow` for a row that cannot be read, `InvalidInput` for a calendar or a value that is refused.
+    Raises `BadRow` for a row that cannot be read, `InvalidInput` for a calendar or a value that is refused, by the
+    row's own names.
     """
+    try:
+        return _answer(row)
+    except InvalidInput as refused:
+        raise InvalidInput({place_in(row, place): said for place, said in refused.errors.items()}) from refused
+
+
+def _answer(row: Row) -> Any:
     kind = field(row, "kind")
     question = QUESTIONS.get(kind) if isinstance(kind, str) else None
     if question is None:

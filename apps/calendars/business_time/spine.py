@@ -30,6 +30,8 @@ from apps.core.errors import InvalidInput
 
 FIRST_WEEK, LAST_WEEK = (date(1900, 1, 1).toordinal() - 1) // 7, (date(2500, 1, 1).toordinal() - 1) // 7
 OUT_OF_RANGE = "This leads out of the years 1900 to 2500."
+NEVER = "The calendar never opens."
+NOT_ENOUGH = "The week never opens, and the hours of single dates do not suffice."
 
 
 class Pattern(NamedTuple):
@@ -186,10 +188,13 @@ class Timeline:
         first, end = spine.first, spine.first + len(spine.weeks)
         count = max(53, end - first)
         if first == FIRST_WEEK if backwards else end == LAST_WEEK:
-            raise InvalidInput({"instant": [OUT_OF_RANGE]})
+            raise InvalidInput({"instant": [OUT_OF_RANGE]} if self.regular.total else {"week": [self._never()]})
         if backwards:
             return self._published(max(FIRST_WEEK, first - count), end, spine)
         return self._published(first, min(LAST_WEEK, end + count), spine)
+
+    def _never(self) -> str:
+        return NOT_ENOUGH if any(self.overrides.values()) else NEVER
 
     def _published(self, first: int, end: int, known: Spine | None = None) -> Spine:
         low, high = (known.first, known.first + len(known.weeks)) if known else (first, first)
