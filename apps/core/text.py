@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 REFUSED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
@@ -21,6 +22,13 @@ def text_problem(value: object, *, max_length: int) -> str | None:
     if refused:
         return f"Character {refused.start() + 1} (U+{ord(refused[0]):04X}) cannot be stored."
     return None
+
+
+def in_brackets(names: Sequence[str], *, most: int = 3) -> str:
+    """“ (one, two)” to stand behind a word, the first few of them; nothing where there is no name."""
+    said = [name for name in names if name]
+    left = f" and {len(said) - most} more" if len(said) > most else ""
+    return f" ({', '.join(said[:most])}{left})" if said else ""
 
 
 def is_blank(value: object) -> bool:

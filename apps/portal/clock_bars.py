@@ -8,7 +8,7 @@ from datetime import datetime
 
 from apps.portal.lines import clock_name
 from apps.portal.ticks import Tick, ticks_between
-from apps.requests.selectors.clocks import Explained, calendars_of, why_of
+from apps.requests.selectors.clocks import WHY, Explained, calendars_of, why_of
 from apps.sla.clock import Interval
 from apps.sla.enums import ClockStatus
 from apps.sla.words import duration_words, length_words
@@ -173,10 +173,11 @@ def _mark(one: Explained, start: datetime, end: datetime) -> Mark | None:
 
 def _parts(shown: Iterable[Stretch]) -> list[Part]:
     """What was counted and what is still to come first, then everything else by its reason."""
-    names = {COUNTED: "counted", AHEAD: "still to count"}
+    first = {COUNTED: "counted", AHEAD: "still to count"}
+    names = {**first, "holiday": WHY["holiday"]}
     sums: dict[tuple[str, str], float] = {}
     for one in shown:
         key = one.kind, names.get(one.kind, one.why)
         sums[key] = sums.get(key, 0) + one.seconds
-    ordered = sorted(sums.items(), key=lambda item: item[0][0] not in names)
+    ordered = sorted(sums.items(), key=lambda item: item[0][0] not in first)
     return [Part(kind=kind, name=name, length=length_words(seconds)) for (kind, name), seconds in ordered]

@@ -153,12 +153,13 @@ def test_business_days_skip_holidays_and_go_on_after_closing() -> None:
 
 
 def test_the_explanation_leaves_no_gap_and_names_holidays() -> None:
-    closed = calendar(holidays={"2026-04-06": "Easter Monday"})
+    closed = calendar(holidays={"2026-04-05": "Easter", "2026-04-06": "Easter Monday", "2026-04-08": "Later"})
     spans = bt.explain(closed, at("2026-04-03 16:00"), at("2026-04-07 10:00"))
+    assert [span.names for span in spans] == [(), (), ("Easter", "Easter Monday"), (), ()]
     assert [(span.why, span.start, span.end) for span in spans] == [
         ("open", at("2026-04-03 16:00"), at("2026-04-03 17:00")),
-        ("closed", at("2026-04-03 17:00"), at("2026-04-06 00:00")),
-        ("holiday", at("2026-04-06 00:00"), at("2026-04-07 00:00")),
+        ("closed", at("2026-04-03 17:00"), at("2026-04-05 00:00")),
+        ("holiday", at("2026-04-05 00:00"), at("2026-04-07 00:00")),
         ("closed", at("2026-04-07 00:00"), at("2026-04-07 09:00")),
         ("open", at("2026-04-07 09:00"), at("2026-04-07 10:00")),
     ]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.core.text import is_blank, text_problem
+from apps.core.text import in_brackets, is_blank, text_problem
 from tests.conftest import SHARED_DATA
 
 NAUGHTY = SHARED_DATA / "bad-input" / "blns.json"
@@ -56,3 +56,17 @@ def test_naughty_strings_are_either_stored_as_they_are_or_refused_with_the_place
 @pytest.mark.parametrize(("value", "blank"), [(None, True), ("", True), (" \t\u3000", True), ("x", False), (0, False)])
 def test_nothing_and_blanks_alone_count_as_empty(value, blank):
     assert is_blank(value) is blank
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ([], ""),
+        ([""], ""),
+        (["Eve"], " (Eve)"),
+        (["Eve", "", "Day"], " (Eve, Day)"),
+        (["a", "b", "c", "d", "e"], " (a, b, c and 2 more)"),
+    ],
+)
+def test_the_first_names_stand_in_brackets(names, said):
+    assert in_brackets(names) == said

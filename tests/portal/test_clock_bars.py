@@ -62,6 +62,7 @@ def test_a_clock_that_runs_shows_what_is_still_to_count_until_it_is_due() -> Non
         ("outside working hours", "33 h 00 min"),
         ("a holiday", "24 h 00 min"),
     ]
+    assert [one.why for one in bar.stretches if one.kind == "holiday"] == ["a holiday (Fair)"]
     assert (bar.mark.name, bar.mark.x, bar.mark.turned) == ("now", 3.896, False)
     assert [kind for kind, *_ in drawn(bar)][:4] == ["closed", "counted", "ahead", "closed"]
     assert (bar.rule, bar.used, bar.allowed, bar.rest) == ("20 business hours", "2 h 00 min", "20 h 00 min", "")

@@ -42,6 +42,7 @@ def test_the_intervals_explain_every_minute() -> None:
         ("running", True, april("07 07:00"), april("07 08:00")),
         ("paused", False, april("07 08:00"), april("07 09:00")),
     ]
+    assert [i.names for i in reading.intervals if i.names] == [("Easter Monday",)]
     assert (reading.status, reading.elapsed) == ("paused", 2 * HOUR)
 
 

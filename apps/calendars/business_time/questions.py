@@ -25,11 +25,12 @@ _LOOKS = (8 * DAY * SECOND, 366 * DAY * SECOND)
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """A stretch of time and why it counts or not: `open`, `closed` or `holiday`."""
+    """A stretch of time and why it counts or not: `open`, `closed` or `holiday`, then with the holidays' names."""
 
     start: datetime
     end: datetime
     why: str
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,5 +167,5 @@ def wall_to_instant(calendar: Calendar, day: date, wall: str) -> datetime:
         raise InvalidInput({"wall": ["This leads out of the years 1 to 9999."]}) from None
 
 
-def _span(low: int, high: int, why: str) -> Span:
-    return Span(start=to_instant(low), end=to_instant(high), why=why)
+def _span(low: int, high: int, why: str, names: tuple[str, ...] = ()) -> Span:
+    return Span(start=to_instant(low), end=to_instant(high), why=why, names=names)

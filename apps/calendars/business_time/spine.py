@@ -95,10 +95,10 @@ class Timeline:
     def __init__(self, hours: Hours) -> None:
         self.zone = ZoneInfo(hours.time_zone)
         self.week, self.breaks = hours.week, hours.breaks
-        self.closed = {day.toordinal() for day, _ in hours.holidays}
+        self.closed = {day.toordinal(): name for day, name in hours.holidays}
         self.overrides = {day.toordinal(): windows for day, windows in hours.overrides}
         self.date_breaks = {day.toordinal(): windows for day, windows in hours.date_breaks}
-        exceptions = self.closed | self.overrides.keys() | self.date_breaks.keys()
+        exceptions = self.closed.keys() | self.overrides.keys() | self.date_breaks.keys()
         self.special = {(day - late) // 7 for day in exceptions for late in (0, 1)}  # a night may reach the next week
         plain = next(n for n in range(FIRST_WEEK, LAST_WEEK) if n not in self.special)
         self.regular = self._pattern(UTC, plain)
@@ -147,17 +147,18 @@ class Timeline:
         if held:
             yield held
 
-    def closed_spans(self, low: int, high: int) -> Iterator[tuple[int, int, str]]:
-        """A closed stretch, cut at the midnights where a holiday begins or ends."""
+    def closed_spans(self, low: int, high: int) -> Iterator[tuple[int, int, str, tuple[str, ...]]]:
+        """A closed stretch, cut at the midnights where a holiday begins or ends; with the names of its holidays."""
         if high <= low:
             return
         days = range(to_instant(low).toordinal() - 1, to_instant(high).toordinal() + 2)
-        holidays = merged(resolved(self.zone, day, WHOLE_DAY) for day in days if day in self.closed)
-        clipped = [(max(low, start), min(high, end)) for start, end in holidays]
-        inside = [pair for pair in clipped if pair[0] < pair[1]]
-        pieces = [(*pair, "holiday") for pair in inside] + [
-            (*pair, "closed") for pair in without([(low, high)], inside)
-        ]
+        dates = [(*resolved(self.zone, day, WHOLE_DAY), self.closed[day]) for day in days if day in self.closed]
+        inside = merged((max(low, start), min(high, end)) for start, end, _ in dates)
+        pieces: list[tuple[int, int, str, tuple[str, ...]]]
+        pieces = [(*pair, "closed", ()) for pair in without([(low, high)], inside)]
+        for start, end in inside:
+            names = (name for first, last, name in dates if first < end and last > start)
+            pieces.append((start, end, "holiday", tuple(dict.fromkeys(names))))
         yield from sorted(pieces)
 
     def business_day(self, day: int, n: int) -> int:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from apps.calendars.models import CalendarVersion
 from apps.core import clock as time
+from apps.core.text import in_brackets
 from apps.requests.models import Request
 from apps.sla import clock
 from apps.sla.anew import is_retroactive
@@ -48,10 +49,10 @@ WHY = {
 
 
 def why_of(interval: Interval) -> str:
-    """Why a stretch counted or not, as people say it."""
+    """Why a stretch counted or not, as people say it; a holiday bears its name."""
     if interval.counted:
         return "time runs" if interval.calendar is None else "within working hours"
-    return WHY.get(interval.why, interval.why)
+    return WHY.get(interval.why, interval.why) + in_brackets(interval.names)
 
 
 def explained_clocks(request: Request, *, until: datetime | None = None) -> list[Explained]:

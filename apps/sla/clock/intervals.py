@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from apps.calendars.business_time import Calendar, explain
@@ -13,7 +13,8 @@ from apps.calendars.business_time import Calendar, explain
 class Interval:
     """A stretch of a clock's life: counted (`running`) or not (`closed`, `holiday`, `paused`, `other team`).
 
-    `calendar` is the id of the calendar version it was counted by, None where all time counts.
+    `calendar` is the id of the calendar version it was counted by, None where all time counts; `names` are those of the
+    holidays.
     """
 
     start: datetime
@@ -21,6 +22,7 @@ class Interval:
     counted: bool
     why: str
     calendar: int | None = None
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +45,8 @@ def intervals_of(stretches: Sequence[Stretch]) -> tuple[Interval, ...]:
     for interval in (one for stretch in stretches for one in _of(stretch)):
         last = found[-1] if found else None
         if last and (last.counted, last.why, last.calendar) == (interval.counted, interval.why, interval.calendar):
-            found[-1] = Interval(
-                start=last.start, end=interval.end, counted=last.counted, why=last.why, calendar=last.calendar
-            )
+            names = tuple(dict.fromkeys((*last.names, *interval.names)))
+            found[-1] = replace(last, end=interval.end, names=names)
         else:
             found.append(interval)
     return tuple(found)
@@ -62,5 +63,5 @@ def _of(stretch: Stretch) -> Iterator[Interval]:
     else:
         for span in explain(stretch.calendar, stretch.start, stretch.end):
             is_open = span.why == "open"
-            why = "running" if is_open else span.why
-            yield Interval(start=span.start, end=span.end, counted=is_open, why=why, calendar=stretch.calendar_id)
+            why, by = "running" if is_open else span.why, stretch.calendar_id
+            yield Interval(start=span.start, end=span.end, counted=is_open, why=why, calendar=by, names=span.names)
