@@ -16,6 +16,7 @@ from apps.calendars.hours_text import as_hours, read_windows
 from apps.calendars.models import BusinessCalendar, CalendarVersion, Holiday, SpecialDay
 from apps.core import clock
 from apps.core.errors import InvalidInput
+from apps.core.text import in_brackets
 
 YEARS_BACK, YEARS_AHEAD = 10, 10
 FIRST_YEAR = 1950  # before it no country's list is asked
@@ -43,6 +44,19 @@ def document_of(calendar: BusinessCalendar, *, today: date, from_year: int | Non
     breaks = calendar.breaks | {day: windows for day, kind, windows in special if kind == SpecialDay.Kind.BREAK}
     document = {"time_zone": calendar.time_zone, "week": calendar.week, "holidays": dict(sorted(days.items()))}
     return document | ({"overrides": overrides} if overrides else {}) | ({"breaks": breaks} if breaks else {})
+
+
+def overruled_days(document: Mapping[str, Any]) -> dict[str, str]:
+    """The dates whose own hours do not count since they are holidays, which close them: {ISO date: holiday's name}."""
+    holidays = document.get("holidays", {})
+    return {day: holidays[day] for day, windows in document.get("overrides", {}).items() if windows and day in holidays}
+
+
+def calendar_warnings(document: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What whoever saves such a document should know, by place; nothing that forbids it."""
+    said = "{} is a holiday{}, which closes the date: its own hours do not count."
+    found = overruled_days(document).items()
+    return {f"overrides.{day}": [said.format(day, in_brackets([name]))] for day, name in found}
 
 
 def years_kept(today: date) -> range:

@@ -289,6 +289,19 @@ def test_a_country_that_is_left_out_is_kept_and_its_holidays_become_no_own_ones(
     assert edited() == EDITED | {"country": "", "rows": rows[1:]}
 
 
+def test_hours_of_a_date_that_is_a_holiday_are_a_warning_for_the_author(ada: Client) -> None:
+    closed = {"holidays": {"2026-12-24": "Eve", "2026-12-25": "Day"}}
+    told: dict[str, Any] = {
+        **OFFICE,
+        **closed,
+        "overrides": {"2026-12-23": ["09:00-12:00"], "2026-12-24": ["09:00-12:00"]},
+    }
+    told["overrides"]["2026-12-25"] = []  # closed twice is no contradiction
+    made = ada.api("post", "/sla/calendars/", {**DESK, "country": "", "document": told}).json()
+    said = "2026-12-24 is a holiday (Eve), which closes the date: its own hours do not count."
+    assert made["warnings"] == [{"place": "overrides.2026-12-24", "message": said}]
+
+
 CALENDARS: list[tuple[dict[str, Any], dict[str, list[str]]]] = [
     (
         {"week": {"mon": ["09:00-13:00", "12:00-17:00"]}},

@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from apps.calendars.models import BusinessCalendar, CalendarVersion, Holiday, SpecialDay
 from apps.calendars.services import freeze_calendar
+from apps.core import clock
 from tests.calendars.test_ics import CHRISTMAS, ics
 from tests.core.admin_pages import address, admin_client, errors_of, filled_in, said
 
@@ -161,6 +162,15 @@ def test_hours_of_a_date_that_cannot_be_read_are_refused(
     assert not SpecialDay.objects.exists()
 
 
+def test_hours_of_a_date_that_is_a_holiday_are_saved_with_a_warning(client: Client, calendar: BusinessCalendar) -> None:
+    day = f"{clock.now().year}-12-25"
+    answer = save(client, calendar, country="nl", **special(day, "hours", "9-12"))
+    warning = f"{day} is a holiday (Christmas Day), which closes the date: its own hours do not count."
+    assert said(answer)[0] == warning
+    assert str(SpecialDay.objects.get()) == f"{day} open only 9-12"
+    assert warning not in said(save(client, calendar, country=""))
+
+
 # ------------------------------------------------------------------------------------ looking and trying
 
 
@@ -174,6 +184,26 @@ def test_the_holidays_of_a_year_are_listed_before_they_are_frozen(client: Client
     assert look_at(client, calendar, year="1").context["year_form"].errors["year"]
 
 
+def test_single_dates_of_a_year_are_listed_and_marked_where_a_holiday_closes_them(
+    client: Client, calendar: BusinessCalendar
+) -> None:
+    BusinessCalendar.objects.update(country="NL")
+    for day, kind, hours in (
+        ("2027-04-27", "hours", "9-12"),
+        ("2027-12-24", "hours", ""),
+        ("2027-12-30", "break", "12-13"),
+        ("2028-04-27", "hours", "9-12"),
+    ):
+        SpecialDay.objects.create(calendar=calendar, date=day, kind=kind, hours=hours, note="Fair")
+    text = look_at(client, calendar, year=2027).context["single_dates"]
+    marked = '<span class="sf-bad">no: a holiday (King&#x27;s Day)</span>'
+    assert f"<td>2027-04-27</td><td>Tuesday</td><td>open only</td><td>9-12</td><td>Fair</td><td>{marked}</td>" in text
+    assert "<td>2027-12-24</td><td>Friday</td><td>open only</td><td>closed</td><td>Fair</td><td>yes</td>" in text
+    assert "<td>2027-12-30</td><td>Thursday</td><td>break</td><td>12-13</td><td>Fair</td><td>yes</td>" in text
+    assert "2028-" not in text
+    assert look_at(client, calendar, year=2030).context["single_dates"] == "No single dates in 2030."
+
+
 TRY = {"start": "2026-03-02T16:00+01:00", "length": "2", "unit": "hours", "of": "edited"}
 
 
@@ -182,6 +212,12 @@ def test_a_deadline_is_tried_with_every_stretch_and_why(client: Client, calendar
     assert (answer["due"], answer["counted"]) == ("Tue 03 Mar 2026 10:00 CET", "2:00 h")
     assert answer["spans"].count("<td>counted</td>") == 2
     assert "<td>16:00 h</td><td>no: closed</td>" in answer["spans"]
+
+
+def test_a_holiday_that_is_in_the_way_bears_its_name(client: Client, calendar: BusinessCalendar) -> None:
+    Holiday.objects.create(calendar=calendar, date="2026-03-03", name="Fair")
+    answer = look_at(client, calendar, **TRY).context["answer"]
+    assert "<td>24:00 h</td><td>no: holiday (Fair)</td>" in answer["spans"]
 
 
 def test_it_is_tried_with_what_was_frozen_or_is_edited(client: Client, calendar: BusinessCalendar) -> None:

@@ -20,6 +20,7 @@ from apps.api.views.base import ApiView, actor_of, shown
 from apps.calendars.business_time import Calendar, add, between, explain
 from apps.calendars.models import CalendarVersion
 from apps.calendars.selectors import calendar_of
+from apps.calendars.services import calendar_warnings
 from apps.core.errors import InvalidInput, NotVisible
 from apps.core.models import KeyedVersion
 from apps.requests.services import targets
@@ -255,7 +256,8 @@ def _base(body: Body) -> int:
 
 
 def _document(version: KeyedVersion, *, status: int = 200) -> Response:
-    warned = warnings_of(version.key, version.document) if isinstance(version, SlaPolicyVersion) else {}
+    of_policy = isinstance(version, SlaPolicyVersion)
+    warned = warnings_of(version.key, version.document) if of_policy else calendar_warnings(version.document)
     warnings = [{"place": place, "message": said} for place, messages in warned.items() for said in messages]
     versions = targets.versions_of(version)[:MOST_VERSIONS]
     told = {name: getattr(version, name) for name in ("id", "key", "n", "hash", "created_at", "created_by", "document")}

@@ -15,7 +15,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import action, display
 
 from apps.calendars.admin.forms import DAYS, CalendarForm, SpecialDayForm, break_field, open_field
-from apps.calendars.admin.pages import import_page, look_page
+from apps.calendars.admin.pages import import_page, look_page, warn_of_overruled_days
 from apps.calendars.business_time import Calendar, open_intervals
 from apps.calendars.business_time.document import WEEKDAYS
 from apps.calendars.models import BusinessCalendar, CalendarVersion, Holiday, SpecialDay
@@ -73,6 +73,10 @@ class BusinessCalendarAdmin(KeptAdmin, SaveThenActAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: BusinessCalendar | None = None) -> Sequence[str]:
         return ("key", *self.readonly_fields) if obj else ()
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
+        super().save_related(request, form, formsets, change)
+        warn_of_overruled_days(request, BusinessCalendar.objects.get(pk=form.instance.pk))
 
     @action(description="Save and freeze a new version", permissions=["change"])
     def freeze(self, request: HttpRequest, calendar: BusinessCalendar) -> str:

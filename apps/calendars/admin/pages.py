@@ -16,36 +16,40 @@ from django.urls import reverse
 from apps.calendars.admin.forms import FileForm, TryForm, YearForm, refused_beside
 from apps.calendars.business_time import Calendar, Span, add, add_days, explain
 from apps.calendars.ics import MOST_BYTES, read_holidays
-from apps.calendars.models import BusinessCalendar, CalendarVersion
+from apps.calendars.models import BusinessCalendar, CalendarVersion, SpecialDay
 from apps.calendars.selectors import calendar_of
-from apps.calendars.services import add_holidays, document_of, years_kept
+from apps.calendars.services import add_holidays, calendar_warnings, document_of, overruled_days, years_kept
 from apps.core import clock
-from apps.core.admin_parts import table
+from apps.core.admin_parts import table, verdict
 from apps.core.errors import InvalidInput
+from apps.core.text import in_brackets
 
 EDITED = "edited"
 MOST_SPANS = 200
+MOST_WARNINGS = 10
 SALT = "calendars.import"
 SECONDS = {"hours": 3600, "minutes": 60}
 PREVIEW_HOLDS = 3600
 
 
 def look_page(request: HttpRequest, calendar: BusinessCalendar) -> HttpResponse:
-    """The holidays of a year as they would be frozen, and a box to try a deadline. Reads only."""
+    """The holidays and single dates of a year as they would be frozen, and a box to try a deadline. Reads only."""
     now = clock.now()
     year_form = YearForm({"year": request.GET.get("year") or now.year})
     year = year_form.cleaned_data["year"] if year_form.is_valid() else now.year
     asked = {key: request.GET[key] for key in ("start", "length", "unit", "of") if key in request.GET}
     initial = {"start": _now_there(calendar), "length": "8", "unit": "hours", "of": EDITED}
+    holidays, single_dates = _tables_of(calendar, year)
     form = TryForm(asked or None, initial=initial, versions=_choices(calendar))
     return TemplateResponse(
         request,
         "admin/calendars/look.html",
-        _context(request, calendar, "Holidays of a year, and a deadline to try")
+        _context(request, calendar, "A year, and a deadline to try")
         | {
             "year_form": year_form,
             "year": year,
-            "holidays": _holidays_of(calendar, year),
+            "holidays": holidays,
+            "single_dates": single_dates,
             "try_form": form,
             "answer": _tried(form, calendar) if asked else None,
         },
@@ -90,6 +94,7 @@ def _added(request: HttpRequest, calendar: BusinessCalendar) -> HttpResponse:
         return HttpResponseRedirect(request.path)
     with transaction.atomic():
         count = add_holidays(calendar, {date.fromisoformat(day): name for day, name in days.items()})
+    warn_of_overruled_days(request, calendar)
     there = len(days) - count
     messages.success(request, f"Holidays added: {count}; there already: {there}. Freeze a version to use them.")
     return HttpResponseRedirect(_change_page(calendar))
@@ -124,18 +129,46 @@ def _choices(calendar: BusinessCalendar) -> list[tuple[str, str]]:
     return [(EDITED, "as it is edited"), *((str(version.n), f"frozen as {version}") for version in versions)]
 
 
-def _holidays_of(calendar: BusinessCalendar, year: int) -> str:
+def warn_of_overruled_days(request: HttpRequest, calendar: BusinessCalendar) -> None:
+    """Hours of a date that is a holiday too are kept, but without effect: whoever saves them is told."""
+    try:
+        warned = calendar_warnings(document_of(calendar, today=clock.now().date()))
+    except InvalidInput:  # what cannot be read is refused where it is entered, or frozen
+        return
+    lines = [said for texts in warned.values() for said in texts]
+    for line in lines[:MOST_WARNINGS]:
+        messages.warning(request, line)
+    if len(lines) > MOST_WARNINGS:
+        messages.warning(request, f"and {len(lines) - MOST_WARNINGS} more")
+
+
+def _tables_of(calendar: BusinessCalendar, year: int) -> tuple[str, str]:
+    """The year's holidays, and its dates with hours or breaks of their own; what cannot be read is said instead."""
     try:
         document = document_of(calendar, today=date(year, 1, 1), from_year=year)
     except InvalidInput as refused:
-        return str(refused.detail)
+        return str(refused.detail), ""
+    return _holidays_of(calendar, year, document["holidays"]), _single_dates_of(calendar, year, document)
+
+
+def _holidays_of(calendar: BusinessCalendar, year: int, holidays: dict[str, str]) -> str:
     own = set(calendar.holidays.values_list("date", flat=True))
     rows = [
         (day, f"{date.fromisoformat(day):%A}", name, "own" if date.fromisoformat(day) in own else calendar.country)
-        for day, name in document["holidays"].items()
+        for day, name in holidays.items()
         if day.startswith(f"{year}-")
     ]
     return table(("Date", "Day", "Name", "From"), rows, empty=f"No holidays in {year}.")
+
+
+def _single_dates_of(calendar: BusinessCalendar, year: int, document: dict[str, Any]) -> str:
+    overruled = overruled_days(document)
+    rows = []
+    for day in calendar.special_days.filter(date__year=year):
+        closed_by = overruled.get(str(day.date)) if day.kind == SpecialDay.Kind.HOURS else None
+        counts = "yes" if closed_by is None else verdict(f"no: a holiday{in_brackets([closed_by])}", good=False)
+        rows.append((day.date, f"{day.date:%A}", day.get_kind_display(), day.hours or "closed", day.note, counts))
+    return table(("Date", "Day", "Kind", "Hours", "Note", "Counts"), rows, empty=f"No single dates in {year}.")
 
 
 def _tried(form: TryForm, calendar: BusinessCalendar) -> dict[str, Any] | None:
@@ -168,7 +201,7 @@ def _pure(calendar: BusinessCalendar, of: str) -> Calendar:
 
 
 def _told(span: Span, zone: ZoneInfo) -> tuple[str, str, str, str]:
-    why = "counted" if span.why == "open" else f"no: {span.why}"
+    why = "counted" if span.why == "open" else f"no: {span.why}{in_brackets(span.names)}"
     return _when(span.start, zone), _when(span.end, zone), _length(span.end - span.start), why
 
 
