@@ -167,8 +167,8 @@ def _single_dates_of(calendar: BusinessCalendar, year: int, document: dict[str, 
     for day in calendar.special_days.filter(date__year=year):
         closed_by = overruled.get(str(day.date)) if day.kind == SpecialDay.Kind.HOURS else None
         counts = "yes" if closed_by is None else verdict(f"no: a holiday{in_brackets([closed_by])}", good=False)
-        rows.append((day.date, f"{day.date:%A}", day.get_kind_display(), day.hours or "closed", day.note, counts))
-    return table(("Date", "Day", "Kind", "Hours", "Note", "Counts"), rows, empty=f"No single dates in {year}.")
+        rows.append((f"{day.date:%a %Y-%m-%d}", day.get_kind_display(), day.hours or "closed", day.note, counts))
+    return table(("Date", "Kind", "Hours", "Note", "Counts"), rows, empty=f"No single dates in {year}.")
 
 
 def _tried(form: TryForm, calendar: BusinessCalendar) -> dict[str, Any] | None:
