@@ -22,6 +22,7 @@ class SlaClockAdmin(OfStreamAdmin):
     fields = (
         "owner", "stream_link", "policy_link", "calendar_link", "target", "metric", "priority", "status", "started_at",
         "counted", "running_since", "due_at", "next_check_at", "warnings", "breached_at", "stopped_at",
+        "reached",
     )  # fmt: skip
     status_badge = badge("status", {"running": ACTIVE, "paused": WAITING, "met": GOOD, "breached": BAD})
 

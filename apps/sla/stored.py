@@ -16,7 +16,7 @@ from apps.sla.selectors import CALENDARS
 
 COLUMNS = (
     "priority", "allowed", "elapsed", "running_since", "due_at", "next_check_at", "breached_at", "stopped_at",
-    "open_items",
+    "reached", "open_items",
 )  # fmt: skip
 LISTS = ("warned", "escalated", "paused_by")
 SAVED = [*COLUMNS, *LISTS, "calendar_id", "policy_id", "status"]

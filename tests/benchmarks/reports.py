@@ -130,6 +130,7 @@ def _clock(clock: Any, n: int, first: Any) -> dict[str, str | None]:
         "status": f"CASE WHEN {OPEN} THEN 'running' WHEN {MISSED} THEN 'breached' ELSE 'met' END",
         "started_at": BEGINS,
         "stopped_at": f"CASE WHEN {OPEN} THEN NULL ELSE {BEGINS} + {lasts} END",
+        "reached": f"NOT ({OPEN})",
         "breached_at": f"CASE WHEN {MISSED} THEN {BEGINS} + {lasts} / 2 END",
         "elapsed": f"extract(epoch FROM {lasts}) / 3",
         "due_at": "now() + interval '1 minute' * (i % 100000) - interval '5 minutes'",

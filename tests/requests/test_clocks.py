@@ -49,10 +49,18 @@ def resolution(**more: object) -> dict:
 def stored_equals_replay(request: Request) -> None:
     for one in explained_clocks(request):
         row, reading = one.clock, one.reading.state
-        stored = (row.status, row.due_at, row.next_check_at, row.elapsed, row.running_since, row.breached_at)
+        stored = (
+            row.status,
+            row.due_at,
+            row.next_check_at,
+            row.elapsed,
+            row.running_since,
+            row.breached_at,
+            row.reached,
+        )
         replayed = (
             reading.status, reading.due_at, reading.next_check_at, reading.elapsed, reading.running_since,
-            reading.breached_at,
+            reading.breached_at, reading.reached,
         )  # fmt: skip
         assert stored == replayed, row.target
         assert (row.warned, row.paused_by) == (list(reading.warned), list(reading.paused_by))

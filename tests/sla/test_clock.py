@@ -13,6 +13,7 @@ from apps.sla.clock import (
     Interval,
     advance,
     check,
+    dropped,
     parse_policy,
     start,
 )
@@ -112,6 +113,19 @@ def test_a_cancelled_request_voids_its_clock_unless_that_was_breached() -> None:
     begin = event("submitted", "02 10:00")
     assert read(begin, event("cancelled", "02 11:00"), until="03 10:00").status == "void"
     assert read(begin, event("cancelled", "04 11:00"), until="05 10:00").status == "breached"
+
+
+def test_a_target_is_reached_in_time_or_late_but_not_by_giving_it_up() -> None:
+    begin, stops = event("submitted", "02 10:00"), {"completed": True, "rejected": True, "cancelled": False}
+    for end, reached in stops.items():
+        for day in ("02", "04"):
+            assert read(begin, event(end, f"{day} 11:00"), until="05 10:00").state.reached is reached, (end, day)
+    late = apply(start(RESOLUTION, CONTEXT, CALENDARS, at("02 10:00")), RESOLUTION, event("held", "04 11:00"))
+    given_up = dropped(late, RESOLUTION, CALENDARS, at("04 12:00"))
+    assert [(one.status, one.is_live, one.reached) for one in (late, given_up)] == [
+        ("breached", True, False),
+        ("breached", False, False),
+    ]
 
 
 def test_reopening_restarts_the_resolution_from_zero() -> None:

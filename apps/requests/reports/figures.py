@@ -52,7 +52,7 @@ class ComplianceRow(Group):
     """Clocks of one metric. `month` is its first day, `target` has the key "policy/target".
 
     `plain` is the time from start to stop by the wall clock, `counted` the same clocks as they count it (business
-    seconds, without pauses); both are of those clocks that were stopped.
+    seconds, without pauses); both are of those clocks whose target was reached.
     """
 
     metric: str

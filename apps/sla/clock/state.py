@@ -22,8 +22,9 @@ class ClockState:
 
     `allowed` are the seconds it may count; `calendar` is the id of the version it counts by; `paused_by` says why it
     stands. `warned` are the percentages and `escalated` the ids already reached; `due_at` is None while it is paused,
-    `next_check_at` unless the mere passing of time can change something. `open_items` are the things still open that it
-    measures.
+    `next_check_at` unless the mere passing of time can change something. `reached` is whether what it measures came to
+    pass, in time or late: a breached clock stops without that when its request is cancelled or its target dropped.
+    `open_items` are the things still open that it measures.
     """
 
     target_id: str
@@ -41,6 +42,7 @@ class ClockState:
     escalated: tuple[str, ...] = ()
     breached_at: datetime | None = None
     stopped_at: datetime | None = None
+    reached: bool = False
     open_items: int = 1
 
     @property

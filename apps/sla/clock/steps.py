@@ -158,7 +158,7 @@ def _resume(state: ClockState, at: datetime, why: str) -> ClockState:
 def _stop(state: ClockState, target: Target, calendars: Calendars, at: datetime, *, void: bool) -> ClockState:
     status = BREACHED if state.status == BREACHED else VOID if void else MET
     standing = _standing(state, target, calendars, at) if state.running_since else state
-    return replace(standing, status=status, stopped_at=at, paused_by=(), open_items=0)
+    return replace(standing, status=status, stopped_at=at, reached=not void, paused_by=(), open_items=0)
 
 
 def _standing(state: ClockState, target: Target, calendars: Calendars, at: datetime) -> ClockState:

@@ -16,6 +16,7 @@ class SlaClock(models.Model):
     """The stored reading of one target: a cache of the replay in `sla/clock`, and what the sweep looks at.
 
     `calendar` and `priority` are those it counts by now, `allowed` and `elapsed` are seconds as it counts them.
+    `reached` is whether it stopped because what it measures came to pass, in time or late.
     """
 
     stream = models.ForeignKey(Stream, on_delete=models.PROTECT, related_name="clocks")
@@ -37,6 +38,7 @@ class SlaClock(models.Model):
     open_items = models.PositiveIntegerField(default=1)
     breached_at = models.DateTimeField(null=True)
     stopped_at = models.DateTimeField(null=True)
+    reached = models.BooleanField(default=False)
 
     class Meta:
         verbose_name = "SLA clock"

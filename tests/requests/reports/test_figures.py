@@ -6,12 +6,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from importlib import import_module
 from itertools import product
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
+from django.apps import apps
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -19,7 +21,7 @@ from apps.accounts.models import Team, User
 from apps.approvals.models import Approval
 from apps.core.errors import InvalidInput, NotPermitted
 from apps.outbox.models import Event
-from apps.requests.enums import IMPORT
+from apps.requests.enums import IMPORT, Priority
 from apps.requests.models import Request
 from apps.requests.reports import NO_TEAM, NOTHING, ComplianceRow, Filters, Named
 from apps.requests.selectors import visible_requests
@@ -34,6 +36,7 @@ from apps.requests.selectors.reports import (
 )
 from apps.requests.services.decisions import record_decision
 from apps.requests.services.lifecycle import cancel_request, hold_request, reopen_request
+from apps.requests.services.rebasing import Rebase, apply
 from apps.requests.services.work import complete_task
 from apps.requests.stays import Spread
 from apps.requests.sweeps import run_sweeps
@@ -52,6 +55,7 @@ from tests.factories import (
 )  # fmt: skip
 from tests.requests.conftest import World
 from tests.requests.flows import make_flow, publish
+from tests.requests.test_clocks import stored_equals_replay
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 LAST = datetime(2026, 1, 31, 22, 30, tzinfo=UTC)  # an hour and a half before February, in Amsterdam half an hour
@@ -145,11 +149,11 @@ def _part(row: SlaClock, name: str, zone: ZoneInfo) -> Any:
 
 
 def _figures(rows: list[SlaClock]) -> dict[str, Any]:
-    stopped = [row for row in rows if row.stopped_at and not (row.breached_at and _cancelled(row))]
+    reached = [row for row in rows if row.stopped_at and not (row.breached_at and _cancelled(row))]
     return {
         **Counter(row.status for row in rows),
-        "plain": Spread.of([(row.stopped_at - row.started_at).total_seconds() for row in stopped]),
-        "counted": Spread.of([row.elapsed for row in stopped]),
+        "plain": Spread.of([(row.stopped_at - row.started_at).total_seconds() for row in reached]),
+        "counted": Spread.of([row.elapsed for row in reached]),
     }
 
 
@@ -218,6 +222,37 @@ def test_a_clock_breached_long_ago_counts_when_it_was_due_and_while_it_runs(hist
     since = min(row.breached_at for row in running)
     report = compliance(auditor, Filters(since=since, until=since + timedelta(microseconds=1)))
     assert sum(row.breached for row in report.totals) == running.filter(breached_at=since).count() > 0
+
+
+def test_only_what_was_reached_has_taken_time(world: World, auditor: User) -> None:
+    """Ten hours are there for the solution: one is done late, one given up late, and one loses its target late."""
+    done, given_up = asked(world.item, world, 0), asked(world.item, world, 0)
+    answered(done, world, "approve", 0.5)
+    _finish(done, world.worker, 12)
+    with at(12):
+        cancel_request(given_up, actor=world.requester)
+    dropped = asked(world.item, world, 13)
+    with at(24):
+        run_sweeps()
+        response = {
+            "id": "answer",
+            "metric": "response",
+            "durations": {key: {"seconds": 60} for key in Priority.values},
+        }
+        apply(Rebase(policy=SlaPolicyVersion.freeze("standard", {"targets": [response]})), actor=None)
+        stored_equals_replay(dropped)
+    twelve = Spread(count=1, median=12 * 3600, p90=12 * 3600)
+    (total,) = compliance(auditor, Filters(metrics=("resolution",))).totals
+    assert (total.breached, total.plain, total.counted) == (3, twelve, twelve)
+    reached = list(SlaClock.objects.order_by("pk").values_list("metric", "status", "reached"))
+    assert [(status, yes) for metric, status, yes in reached if metric == "resolution"] == [
+        ("breached", True),
+        ("breached", False),
+        ("breached", False),
+    ]
+    SlaClock.objects.update(reached=False)
+    import_module("apps.sla.migrations.0004_clocks_say_what_was_reached").fill(apps, None)
+    assert list(SlaClock.objects.order_by("pk").values_list("metric", "status", "reached")) == reached
 
 
 # throughput

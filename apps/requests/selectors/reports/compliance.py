@@ -6,8 +6,9 @@ reader's time zone) and in the period of the filters. Clocks that are void are l
 not. Item and team are those the request has now, the priority is the one the clock counts by. A clock that has fallen
 due and that no sweep has come to yet is running.
 
-Times are those of clocks that stopped, from their start; a clock that was breached and stopped by the cancellation of
-its request is none. Of requests without clocks nothing is known here: only an event tells of their first response.
+Times are those of clocks whose target was reached, in time or late, from their start: where a request was cancelled or
+a target dropped nothing was. Of requests without clocks nothing is known here: only an event tells of their first
+response.
 """
 
 from __future__ import annotations
@@ -51,15 +52,11 @@ COLUMNS = {
     "target": ("policy__key", "target"),
 }
 BY = (*GROUPS, "month", "target")
-GIVEN_UP = Q(status=ClockStatus.BREACHED, stream__request__outcome="cancelled") & Q(
-    stopped_at=F("stream__request__ended_at")
-)
-STOPPED = Q(stopped_at__isnull=False) & ~GIVEN_UP
 Figures = Mapping[str, Any]
 COUNTS: Figures = {name: Count("pk", filter=Q(status=name)) for name in ("met", "breached", "running", "paused")}
 TIMES: Figures = {
-    "plain": SpreadOf(Case(When(STOPPED, then=F("stopped_at") - F("started_at")), output_field=DurationField())),
-    "counted": SpreadOf(Case(When(STOPPED, then=F("elapsed")))),
+    "plain": SpreadOf(Case(When(reached=True, then=F("stopped_at") - F("started_at")), output_field=DurationField())),
+    "counted": SpreadOf(Case(When(reached=True, then=F("elapsed")))),
 }
 FIGURES: Figures = {**COUNTS, **TIMES}
 
