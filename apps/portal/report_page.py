@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from apps.accounts.models import User
@@ -15,6 +15,7 @@ from apps.portal.report_panels import (
     TIMED,
     flow_panel,
     in_time_panel,
+    own_targets_panel,
     reopened_too,
     share_said,
     times_panel,
@@ -29,11 +30,16 @@ Report = Callable[[User, Asked], Any]
 
 
 def _compliance_by(group: str) -> Report:
-    return lambda reader, asked: compliance(reader, asked.filters, by=(group,))
+    return lambda reader, asked: replace(compliance(reader, asked.filters, by=(group,)), ola_rows=())
+
+
+def _own_targets(reader: User, asked: Asked) -> Compliance:
+    return replace(compliance(reader, asked.filters, by=("target",)), rows=())
 
 
 SHEETS: Mapping[str, Report] = {
     **{f"compliance-by-{group}": _compliance_by(group) for group in KEPT},
+    "own-targets": _own_targets,
     "throughput": lambda reader, asked: throughput(reader, asked.filters, per=asked.per),
     "waiting": lambda reader, asked: bottlenecks(reader, asked.filters),
     "due": lambda reader, asked: due_soon(reader, asked.filters_ahead, hours=asked.hours, most=MOST_IN_A_SHEET),
@@ -57,6 +63,7 @@ class ReportPage:
 
     headlines: Sequence[Headline]
     in_time: Sequence[Panel]
+    own_targets: Panel
     times: Panel
     flow: Panel
     waiting: Sequence[Panel]
@@ -76,13 +83,14 @@ def report_page(reader: User, asked: Asked) -> ReportPage:
     return ReportPage(
         headlines=_headlines(months, flow, due, asked),
         in_time=[in_time_panel(report, by) for by, report in kept.items()],
+        own_targets=own_targets_panel(months),
         times=times_panel(months),
         flow=flow_panel(flow),
         waiting=[waiting_panel(places, "stage"), waiting_panel(places, "step")],
         due=due,
-        measured=bool(months.totals),
+        measured=bool(months.totals or months.ola_totals),
         decided=any(row.decided for row in months.totals),
-        empty=not (months.totals or due.total or places.totals.visits or _anything(flow)),
+        empty=not (months.totals or months.ola_totals or due.total or places.totals.visits or _anything(flow)),
     )
 
 
@@ -103,7 +111,7 @@ def _headlines(months: Compliance, flow: Throughput, due: DueSoon, asked: Asked)
     ]
     return [
         *shares,
-        Headline(name="Targets missed", said=f"{sum(row.breached for row in months.totals):,}"),
+        _missed(months),
         Headline(name="Open now" if asked.days.last is None else "Open at the end", said=f"{totals.open:,}"),
         Headline(
             name=f"Due in {asked.hours} hours",
@@ -113,3 +121,8 @@ def _headlines(months: Compliance, flow: Throughput, due: DueSoon, asked: Asked)
         Headline(name="Submitted", said=f"{totals.submitted:,}", note=reopened_too(totals)),
         Headline(name="Ended", said=f"{totals.ended:,}"),
     ]
+
+
+def _missed(months: Compliance) -> Headline:
+    service, own = (sum(row.breached for row in rows) for rows in (months.totals, months.ola_totals))
+    return Headline(name="Targets missed", said=f"{service:,}", note=f"and {own:,} of teams' own" if own else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from math import floor
 from typing import Any
@@ -21,6 +21,7 @@ MOST_PLACES = 12
 MEASURED: Mapping[str, str] = {**METRICS, "stage": "Stages", "step": "Steps", "approval": "Approvals"}
 TIMED = ("response", "resolution")
 KEPT = {"month": "Month", "item": "Item", "team": "Team", "priority": "Priority"}
+Groups = Mapping[Any, Mapping[str, ComplianceRow]]
 HEADS = {"month": "Month", "week": "Week from", "day": "Day"}
 
 
@@ -37,31 +38,51 @@ def _percent(share: float) -> float:
 
 
 def in_time_panel(report: Compliance, by: str) -> Panel:
-    metrics, groups = _metrics(report), _by_group(report, by)
     return Panel(
         id=f"by-{by}",
         title=f"By {by}",
         help="",
         head=KEPT[by],
-        columns=[Column(name=MEASURED[metric]) for metric in metrics],
-        rows=[
-            Row(name=_name(group), cells=[_share(found.get(metric)) for metric in metrics])
-            for group, found in groups.items()
-        ],
+        **_shares(report.totals, _by_group(report.rows, by)),
         shape="upright" if by in ("month", "priority") else "across",
-        unit="%",
         sheet=f"compliance-by-{by}",
     )
 
 
-def _metrics(report: Compliance) -> list[str]:
-    return [row.metric for row in report.totals]
+def own_targets_panel(report: Compliance) -> Panel:
+    """The targets that teams have of their own, by team; without rows where there are none."""
+    return Panel(
+        id="own-targets",
+        title="Teams' own targets",
+        help="What teams keep for themselves (OLA). Their time counts only while the team has the request, and they "
+        "are in no other figure here.",
+        head="Team",
+        **_shares(report.ola_totals, _by_group(report.ola_totals, "ola_team")),
+        shape="across",
+        sheet="own-targets",
+    )
 
 
-def _by_group(report: Compliance, by: str) -> dict[Any, dict[str, ComplianceRow]]:
+def _shares(totals: Iterable[ComplianceRow], groups: Groups) -> dict[str, Any]:
+    """The columns and rows of a panel: for each group the share of each metric."""
+    metrics = _metrics(totals)
+    columns = [Column(name=MEASURED[metric]) for metric in metrics]
+    rows = [
+        Row(name=_name(group), cells=[_share(found.get(metric)) for metric in metrics])
+        for group, found in groups.items()
+    ]
+    return {"columns": columns, "rows": rows, "unit": "%"}
+
+
+def _metrics(totals: Iterable[ComplianceRow]) -> list[str]:
+    there = {row.metric for row in totals}
+    return [metric for metric in MEASURED if metric in there]
+
+
+def _by_group(rows: Iterable[ComplianceRow], by: str) -> Groups:
     """The rows of a group by metric; months in their order, all else as the report has it."""
     found: dict[Any, dict[str, ComplianceRow]] = {}
-    for row in report.rows:
+    for row in rows:
         found.setdefault(getattr(row, by), {})[row.metric] = row
     return dict(sorted(found.items())) if by == "month" else found
 
@@ -86,8 +107,8 @@ def _share(row: ComplianceRow | None) -> Cell:
 
 
 def times_panel(months: Compliance) -> Panel:
-    groups = _by_group(months, "month")
-    metrics = [metric for metric in _metrics(months) if metric in TIMED]
+    groups = _by_group(months.rows, "month")
+    metrics = [metric for metric in _metrics(months.totals) if metric in TIMED]
     spreads = [[_plain(found.get(metric)) for metric in metrics] for found in groups.values()]
     unit, seconds = unit_of([one.p90 for row in spreads for one in row])
     columns = [

@@ -20,7 +20,8 @@ class SlaClockAdmin(OfStreamAdmin):
     search_fields = ("=target",)
     search_help_text = "A target's id"
     fields = (
-        "owner", "stream_link", "policy_link", "calendar_link", "target", "metric", "priority", "status", "started_at",
+        "owner", "stream_link", "policy_link", "calendar_link", "target", "metric", "team", "priority", "status",
+        "started_at",
         "counted", "running_since", "due_at", "next_check_at", "warnings", "breached_at", "stopped_at",
         "reached",
     )  # fmt: skip

@@ -17,7 +17,7 @@ from apps.sla.clock.context import REBASED, SUBMITTED
 from apps.sla.enums import ClockStatus, SlaEvent
 from apps.sla.models import SlaClock
 from apps.sla.selectors import CALENDARS, events_of, events_told, policy_of, state_told, target_of, unstopped
-from apps.sla.stored import UPDATED, begun, crossings_of, event_of, started, state_of, store
+from apps.sla.stored import UPDATED, begun, carry_over, crossings_of, event_of, started, state_of, store
 from apps.sla.targets import SlaPolicy
 
 
@@ -119,7 +119,7 @@ class Clocks:
             told += crossings_of(row, crossings)
             told += ended(row, state, event.at)
             if not dropped:
-                row.policy_id = self.context.policy
+                carry_over(row, self.context.policy)
             store(row, state, anew=past is not None and not dropped)
             self._mark([row])
         rows = [begun(self.stream, target, state, policy=self.context.policy) for target, state in new]

@@ -12,14 +12,14 @@ from apps.sla import clock
 from apps.sla.clock import ClockState, Context, Crossing, Target
 from apps.sla.enums import ClockStatus, SlaEvent
 from apps.sla.models import SlaClock
-from apps.sla.selectors import CALENDARS
+from apps.sla.selectors import CALENDARS, target_of
 
 COLUMNS = (
     "priority", "allowed", "elapsed", "running_since", "due_at", "next_check_at", "breached_at", "stopped_at",
     "reached", "open_items",
 )  # fmt: skip
 LISTS = ("warned", "escalated", "paused_by")
-SAVED = [*COLUMNS, *LISTS, "calendar_id", "policy_id", "status"]
+SAVED = [*COLUMNS, *LISTS, "calendar_id", "policy_id", "team", "status"]
 UPDATED = [name.removesuffix("_id") for name in SAVED]
 
 
@@ -56,6 +56,7 @@ def started(stream: Stream, target: Target, context: Context, at: datetime) -> S
         policy_id=context.policy,
         target=target.id,
         metric=target.metric,
+        team=target.team,
         started_at=at,
     )
     store(row, state)
@@ -64,9 +65,15 @@ def started(stream: Stream, target: Target, context: Context, at: datetime) -> S
 
 def begun(stream: Stream, target: Target, state: ClockState, *, policy: int) -> SlaClock:
     """The row of a clock that a rebase begins, as the events tell it by then; not yet written."""
-    row = SlaClock(stream=stream, policy_id=policy, target=target.id, metric=target.metric)
+    row = SlaClock(stream=stream, policy_id=policy, target=target.id, metric=target.metric, team=target.team)
     store(row, state, anew=True)
     return row
+
+
+def carry_over(row: SlaClock, policy: int) -> None:
+    """The row under another version of its policy, by which its target may be another team's own, or no team's."""
+    row.policy_id = policy
+    row.team = target_of(row).team
 
 
 def crossings_of(row: SlaClock, crossings: Sequence[Crossing]) -> list[NewEvent]:

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.requests.models import Request
 from apps.requests.sweeps import run_sweeps
+from apps.sla.models import SlaPolicyVersion
 from tests.api.conftest import Client, World
 from tests.factories import make_person
 
@@ -74,7 +75,7 @@ def lines(client: Client, path: str) -> list[dict[str, str]]:
 
 def test_compliance_counts_the_clocks_of_each_metric(history: World, ada: Client) -> None:
     report = ask(ada, "sla/")
-    nothing = dict.fromkeys(("item", "team", "priority", "month", "target"))
+    nothing = dict.fromkeys(("ola_team", "item", "team", "priority", "month", "target"))
     half, two = ({"count": 1, "median": seconds, "p90": seconds} for seconds in (1800, 7200))
     assert report == {
         "filters": EVERYTHING,
@@ -87,6 +88,8 @@ def test_compliance_counts_the_clocks_of_each_metric(history: World, ada: Client
             {"metric": "resolution", **nothing, "met": 1, "breached": 0, "running": 1, "paused": 0, "share": 1.0,
              "plain": two, "counted": two},
         ],
+        "ola_rows": [],
+        "ola_totals": [],
     }  # fmt: skip
 
 
@@ -180,14 +183,30 @@ def test_csv_has_the_rows_under_a_name_of_the_day(history: World, ada: Client) -
         answer = ada.api("get", "/reports/sla/?by=item&format=csv")
     assert answer["Content-Disposition"] == 'attachment; filename="sla-2026-11-23.csv"'
     assert answer.content.decode() == (
-        "metric,item,item_name,met,breached,share,running,paused,"
+        "metric,ola_team,ola_team_name,item,item_name,met,breached,share,running,paused,"
         "plain_count,plain_median,plain_p90,counted_count,counted_median,counted_p90\r\n"
-        "response,laptop,Laptop,1,1,0.5,0,0,1,1800,1800,1,1800,1800\r\n"
-        "resolution,laptop,Laptop,1,0,1,1,0,1,7200,7200,1,7200,7200\r\n"
+        "response,,,laptop,Laptop,1,1,0.5,0,0,1,1800,1800,1,1800,1800\r\n"
+        "resolution,,,laptop,Laptop,1,0,1,1,0,1,7200,7200,1,7200,7200\r\n"
     )
     (day,) = lines(ada, "throughput/?per=day&format=csv")
     assert (day["day"], day["submitted"], day["open"]) == ("2026-11-23", "2", "1")
     assert [line["place"] for line in lines(ada, "bottlenecks/?format=csv")] == ["work", "approval", "work", "approve"]
+
+
+def test_a_teams_own_targets_stand_apart_in_json_and_csv(world: World, ada: Client) -> None:
+    durations = {level: {"seconds": 600} for level in ("critical", "high", "medium", "low")}
+    own = {"id": "own", "metric": "resolution", "team": "it", "durations": durations}
+    SlaPolicyVersion.freeze("laptop", {"targets": [own]})
+    with at():
+        request = world.ask()
+        decide(world, request)
+    with at(0.5):
+        finish(world, request)
+    report, team = ask(ada, "sla/"), {"key": "it", "name": "It"}
+    assert (report["rows"], report["totals"]) == ([], [])
+    assert report["ola_rows"] == report["ola_totals"]
+    assert [(row["ola_team"], row["breached"], row["share"]) for row in report["ola_totals"]] == [(team, 1, 0.0)]
+    assert [(line["ola_team"], line["breached"]) for line in lines(ada, "sla/?format=csv")] == [("it", "1")]
 
 
 def test_a_title_that_is_a_formula_is_a_text_in_a_spreadsheet(history: World, ada: Client) -> None:

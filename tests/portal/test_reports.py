@@ -24,7 +24,7 @@ from apps.requests.selectors.reports import Choices, choices_for, compliance, th
 from apps.requests.services.lifecycle import cancel_request, reopen_request
 from apps.requests.services.work import complete_task
 from apps.requests.sweeps import run_sweeps
-from apps.sla.models import SlaClock
+from apps.sla.models import SlaClock, SlaPolicyVersion
 from tests.factories import approval_document, make_item, make_person, make_request, make_team, make_workflow
 from tests.portal.conftest import World, as_, page_of, text_of
 from tests.portal.test_browser import Opener, browser_here, open_page, violations  # noqa: F401 - fixtures
@@ -126,6 +126,25 @@ def test_its_tables_say_what_the_reports_say(world: World, auditor: User, monkey
     assert tables["by-team"][0][0].startswith("100 %")
     assert tables["flow"] == [[str(row.submitted), str(row.ended), str(row.open)] for row in flow] == [["2", "1", "1"]]
     assert [cell.split("<")[0] for cell in tables["steps"][0]][3:] == ["2", "1"]
+
+
+def test_a_teams_own_targets_are_a_table_of_their_own(world: World, auditor: User, monkeypatch) -> None:
+    durations = {level: {"seconds": 36_000} for level in ("critical", "high", "medium", "low")}
+    solved = {"id": "solved", "metric": "resolution", "durations": durations}
+    own = {"id": "own", "name": "Own", "metric": "resolution", "team": "it", "durations": durations}
+    SlaPolicyVersion.freeze("standard", {"targets": [solved, own]})
+    some_history(world, monkeypatch)
+    client = as_(auditor)
+    page, tables = text_of(client.get("/reports/")), tables_of(client.get("/reports/").content.decode())
+    assert "Solution in time 100 % 1 of 1 Targets missed 0 Open" in page
+    assert [words(cell) for cell in tables["by-month"][0]] == ["100 % (1 of 1, 1 open)"]
+    assert [words(cell) for cell in tables["own-targets"][0]] == ["100 % (1 of 1, 1 open)"]
+    assert "Teams&#x27; own targets" in client.get("/reports/").content.decode()
+    sheets = {one: client.get(f"/reports/{one}.csv").content.decode() for one in ("own-targets", "compliance-by-team")}
+    assert {name: [line.split(",")[1] for line in sheet.splitlines()[1:]] for name, sheet in sheets.items()} == {
+        "own-targets": ["it"],
+        "compliance-by-team": ["", ""],
+    }
 
 
 def test_a_request_that_came_back_and_ended_again_ended_twice(world: World, auditor: User) -> None:
@@ -296,6 +315,8 @@ def test_a_short_period_is_divided_by_days_and_a_long_one_by_months(query: dict[
 @pytest.mark.parametrize("name", list(SHEETS))
 def test_a_table_can_be_had_as_csv_with_all_its_columns(world: World, auditor: User, monkeypatch, name: str) -> None:
     some_history(world, monkeypatch)
+    if name == "own-targets":
+        SlaClock.objects.update(team="it")
     answer = as_(auditor).get(f"/reports/{name}.csv", {"item": "laptop"})
     asked = asked_by(QueryDict("item=laptop"), choices_for(auditor))
     assert answer.content.decode() == "\ufeff" + sheet_of(SHEETS[name](auditor, asked))

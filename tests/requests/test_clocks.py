@@ -27,6 +27,7 @@ from apps.requests.services.rebasing_look import preview
 from apps.requests.services.work import claim_task, complete_task
 from apps.requests.sweeps import run_sweeps
 from apps.sla.models import SlaClock, SlaPolicyVersion
+from apps.sla.selectors import target_of
 from tests.factories import make_calendar, make_person, make_request, make_team, refusal
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
@@ -63,6 +64,7 @@ def stored_equals_replay(request: Request) -> None:
             reading.breached_at, reading.reached,
         )  # fmt: skip
         assert stored == replayed, row.target
+        assert row.team == target_of(row).team
         assert (row.warned, row.paused_by) == (list(reading.warned), list(reading.paused_by))
 
 

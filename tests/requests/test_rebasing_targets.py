@@ -121,6 +121,16 @@ def test_a_target_that_comes_back_begins_again_and_one_that_was_met_is_left_alon
     assert kinds(request).count("sla.met") == 1
 
 
+@pytest.mark.parametrize("retroactive", [False, True])
+def test_a_target_that_becomes_a_teams_own_or_the_services_is_so_in_its_clock(world, request_, retroactive):
+    for own, team in (({"team": "it"}, "it"), ({}, "")):
+        newest = policy("standard", resolution(**own), answer(team="hr"))
+        apply(Rebase(policy=newest, retroactive=retroactive), actor=None)
+        stored_equals_replay(request_)
+        assert SlaClock.objects.get(target="fix").team == team
+    assert list(SlaClock.objects.filter(target="answer").values_list("team", flat=True)) == ["hr"] * retroactive
+
+
 def test_a_live_clock_that_by_the_new_rules_was_met_says_so_and_warns_of_nothing(world):
     policy("standard", resolution(), answer(on={"stop": [{"event": "request.completed"}]}))
     request = make_request(world.item, world.requester)

@@ -45,6 +45,9 @@ class SpreadSerializer(serializers.Serializer[Spread]):
 
 class ComplianceRowSerializer(serializers.Serializer[ComplianceRow]):
     metric = serializers.ChoiceField(choices=METRICS)
+    ola_team = NamedSerializer(
+        allow_null=True, help_text="The team whose own targets (OLAs) these are; null for those of the service"
+    )
     item = NamedSerializer(allow_null=True)
     team = NamedSerializer(allow_null=True)
     priority = serializers.ChoiceField(choices=Priority.choices, allow_null=True)
@@ -65,6 +68,10 @@ class ComplianceSerializer(serializers.Serializer[Compliance]):
     at = InstantField()
     rows = ComplianceRowSerializer(many=True)
     totals = ComplianceRowSerializer(many=True, help_text="One for each metric")
+    ola_rows = ComplianceRowSerializer(
+        many=True, help_text="Teams' own targets (OLAs), by team; they are in no other row"
+    )
+    ola_totals = ComplianceRowSerializer(many=True, help_text="One for each team and metric")
 
 
 class ThroughputRowSerializer(serializers.Serializer[ThroughputRow]):

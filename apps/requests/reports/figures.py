@@ -49,13 +49,15 @@ class Group:
 
 @dataclass(frozen=True, kw_only=True)
 class ComplianceRow(Group):
-    """Clocks of one metric. `month` is its first day, `target` has the key "policy/target".
+    """Clocks of one metric. `month` is its first day, `target` has the key "policy/target"; `ola_team` is the team
+    whose own targets (OLAs) they keep, None where they are the service's.
 
     `plain` is the time from start to stop by the wall clock, `counted` the same clocks as they count it (business
     seconds, without pauses); both are of those clocks whose target was reached.
     """
 
     metric: str
+    ola_team: Named | None = None
     month: date | None = None
     target: Named | None = None
     met: int = 0
@@ -77,13 +79,17 @@ class ComplianceRow(Group):
 
 @dataclass(frozen=True, kw_only=True)
 class Compliance:
-    """`rows` by metric and group; `totals` has a row for each metric, over all groups."""
+    """`rows` by metric and group; `totals` has a row for each metric, over all groups: both of the service's targets.
+    `ola_rows` and `ola_totals` are the same of teams' own targets, by team; those count in no other row.
+    """
 
     filters: Filters
     by: tuple[str, ...]
     at: datetime
     rows: tuple[ComplianceRow, ...]
     totals: tuple[ComplianceRow, ...]
+    ola_rows: tuple[ComplianceRow, ...] = ()
+    ola_totals: tuple[ComplianceRow, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

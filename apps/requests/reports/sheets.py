@@ -43,7 +43,8 @@ def sheet_of(report: Any) -> str:
 def _(report: Compliance) -> str:
     times = [f"{kind}_{name}" for kind in ("plain", "counted") for name in SPREAD]
     counts = ("met", "breached", "share", "running", "paused")
-    return _written(["metric", *_columns(report.by), *counts, *times], map(_of_clocks, report.rows))
+    header = ["metric", *_columns(("ola_team", *report.by)), *counts, *times]
+    return _written(header, map(_of_clocks, (*report.rows, *report.ola_rows)))
 
 
 @sheet_of.register
@@ -68,7 +69,8 @@ def _(report: DueSoon) -> str:
 def _of_clocks(row: ComplianceRow) -> Line:
     counts = {name: getattr(row, name) for name in ("met", "breached", "share", "running", "paused")}
     times = _spread("plain", row.plain) | _spread("counted", row.counted)
-    return {"metric": row.metric, "month": row.month, **_group(row), **_named(target=row.target), **counts, **times}
+    named = {**_group(row), **_named(target=row.target, ola_team=row.ola_team)}
+    return {"metric": row.metric, "month": row.month, **named, **counts, **times}
 
 
 def _of_period(row: ThroughputRow, per: str) -> Line:

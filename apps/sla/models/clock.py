@@ -16,7 +16,8 @@ class SlaClock(models.Model):
     """The stored reading of one target: a cache of the replay in `sla/clock`, and what the sweep looks at.
 
     `calendar` and `priority` are those it counts by now, `allowed` and `elapsed` are seconds as it counts them.
-    `reached` is whether it stopped because what it measures came to pass, in time or late.
+    `team` is the key of the team whose own target (OLA) it keeps, empty where it is the service's. `reached` is whether
+    it stopped because what it measures came to pass, in time or late.
     """
 
     stream = models.ForeignKey(Stream, on_delete=models.PROTECT, related_name="clocks")
@@ -24,6 +25,7 @@ class SlaClock(models.Model):
     calendar = models.ForeignKey(CalendarVersion, null=True, on_delete=models.PROTECT, related_name="clocks")
     target = models.CharField(max_length=80)
     metric = models.CharField(max_length=20)
+    team = models.CharField(max_length=80, blank=True, default="")
     priority = models.CharField(max_length=10)
     status = FSMField(default=ClockStatus.RUNNING, choices=ClockStatus.choices, protected=True)
     started_at = models.DateTimeField()

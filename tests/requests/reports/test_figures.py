@@ -234,12 +234,7 @@ def test_only_what_was_reached_has_taken_time(world: World, auditor: User) -> No
     dropped = asked(world.item, world, 13)
     with at(24):
         run_sweeps()
-        response = {
-            "id": "answer",
-            "metric": "response",
-            "durations": {key: {"seconds": 60} for key in Priority.values},
-        }
-        apply(Rebase(policy=SlaPolicyVersion.freeze("standard", {"targets": [response]})), actor=None)
+        apply(Rebase(policy=make_targets("standard", within("other", 60))), actor=None)
         stored_equals_replay(dropped)
     twelve = Spread(count=1, median=12 * 3600, p90=12 * 3600)
     (total,) = compliance(auditor, Filters(metrics=("resolution",))).totals
@@ -253,6 +248,43 @@ def test_only_what_was_reached_has_taken_time(world: World, auditor: User) -> No
     SlaClock.objects.update(reached=False)
     import_module("apps.sla.migrations.0004_clocks_say_what_was_reached").fill(apps, None)
     assert list(SlaClock.objects.order_by("pk").values_list("metric", "status", "reached")) == reached
+
+
+def test_a_teams_own_targets_are_counted_apart_from_the_services(world: World, auditor: User) -> None:
+    """The team has ten minutes for what the service solves within ten hours, and takes half an hour."""
+    make_targets("standard", within("solved", 36_000), within("own", 600, team="it"), within("gone", 60, team="gone"))
+    request = asked(world.item, world, 0)
+    answered(request, world, "approve", 1)
+    _finish(request, world.worker, 1.5)
+    report = compliance(auditor, EVERYTHING, by=("team", "target"))
+    assert [(row.met, row.breached, row.ola_team) for row in report.totals] == [(1, 0, None)]
+    assert [(row.target.key, row.met, row.breached) for row in report.rows if row.target] == [("standard/solved", 1, 0)]
+    it, gone = Named(key="it", name="It"), Named(key="gone", name="gone")
+    assert [(row.ola_team, row.met, row.breached) for row in report.ola_totals] == [(it, 0, 1), (gone, 1, 0)]
+    assert [(row.ola_team, row.team, row.target) for row in report.ola_rows] == [
+        (it, it, Named(key="standard/own", name="own")),
+        (gone, it, Named(key="standard/gone", name="gone")),
+    ]
+    assert report.ola_totals[0].counted == Spread(count=1, median=1800, p90=1800)
+    each = compliance_by_each(auditor, EVERYTHING, ["month"])["month"]
+    assert (each.totals, each.ola_totals) == (
+        tuple(replace(row, **UNTIMED) for row in report.totals),
+        tuple(replace(row, **UNTIMED) for row in report.ola_totals),
+    )
+    known = list(SlaClock.objects.order_by("pk").values_list("target", "team"))
+    SlaClock.objects.update(team="")
+    import_module("apps.sla.migrations.0005_clocks_of_teams_own_targets").fill(apps, None)
+    assert list(SlaClock.objects.order_by("pk").values_list("target", "team")) == known
+
+
+def within(key: str, seconds: int, **more: Any) -> dict[str, Any]:
+    """A target for the solution."""
+    durations = {level: {"seconds": seconds} for level in Priority.values}
+    return {"id": key, "name": key, "metric": "resolution", "durations": durations, **more}
+
+
+def make_targets(policy: str, *targets: dict[str, Any]) -> SlaPolicyVersion:
+    return SlaPolicyVersion.freeze(policy, {"targets": list(targets)})
 
 
 # throughput

@@ -36,10 +36,13 @@ def test_compliance_has_a_line_for_each_group_and_nothing_for_what_is_not_known(
         ComplianceRow(metric="response", item=LAPTOP, month=date(2026, 3, 1), met=3, breached=1, plain=MEASURED),
         ComplianceRow(metric="resolution", item=LAPTOP, month=date(2026, 3, 1), running=2, paused=1),
     )
-    report = Compliance(filters=Filters(), by=("item", "month"), at=AT, rows=rows, totals=())
-    first, second = lines_of(report)
+    own = ComplianceRow(metric="resolution", ola_team=IT, item=LAPTOP, month=date(2026, 3, 1), breached=1)
+    report = Compliance(filters=Filters(), by=("item", "month"), at=AT, rows=rows, totals=(), ola_rows=(own,))
+    first, second, third = lines_of(report)
     assert first == {
         "metric": "response",
+        "ola_team": "",
+        "ola_team_name": "",
         "item": "laptop",
         "item_name": "New laptop, large",
         "month": "2026-03-01",
@@ -55,7 +58,14 @@ def test_compliance_has_a_line_for_each_group_and_nothing_for_what_is_not_known(
         "counted_median": "",
         "counted_p90": "",
     }
-    assert (second["share"], second["running"], second["paused"], second["plain_median"]) == ("", "2", "1", "")
+    assert (third["ola_team"], third["ola_team_name"], third["met"], third["breached"]) == ("it", "IT", "0", "1")
+    assert (second["ola_team"], second["share"], second["running"], second["paused"], second["plain_median"]) == (
+        "",
+        "",
+        "2",
+        "1",
+        "",
+    )
 
 
 def test_throughput_is_named_by_its_period():

@@ -67,4 +67,11 @@ def teams_by_id(pks: Collection[int | None]) -> Names:
     return {None: NO_TEAM, **{pk: Named(key=key, name=name) for pk, key, name in rows}}
 
 
+def teams_by_key(keys: Collection[str]) -> Names:
+    """One statement, none for none; "" stands for no team, and a team that is gone is called by its key."""
+    asked = {key for key in keys if key}
+    found = dict(Team.objects.filter(key__in=asked).values_list("key", "name")) if asked else {}
+    return {key: Named(key=key, name=found.get(key, key)) for key in keys}
+
+
 _NAMES = {"item": items_by_id, "team": teams_by_id}
