@@ -40,24 +40,38 @@ def choices_in(query: Mapping[str, str], name: str, allowed: Collection[str]) ->
 
 
 def instant_in(query: Mapping[str, str], name: str) -> datetime:
-    """An RFC 3339 time with its offset. Raises InvalidInput."""
+    """An RFC 3339 time with its offset, of a year that every zone and database can hold. Raises InvalidInput."""
     found: datetime | None
     try:
         found = datetime.fromisoformat(query[name])
     except ValueError:
         found = None
-    if found is None or found.tzinfo is None or found.year not in YEARS:
+    if found is None or found.tzinfo is None:
         raise InvalidInput({name: ["This must be a time with its offset, such as 2026-01-31T09:00:00Z."]})
+    if found.year not in YEARS:
+        raise InvalidInput({name: [f"This must be a time of the years {YEARS[0]} to {YEARS[-1]}."]})
     return found.astimezone(UTC)  # PostgreSQL does not read every offset that Python does
 
 
 def position_in(query: Mapping[str, str], name: str) -> int:
     """A whole number from 0; 0 where it is not given. Raises InvalidInput."""
-    text = query.get(name, "0")
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
-    if not 0 <= number <= LARGEST_INTEGER:
+    number = _whole(query.get(name, "0"))
+    if number is None or number > LARGEST_INTEGER:
         raise InvalidInput({name: ["This must be a whole number from 0."]})
     return number
+
+
+def number_in(query: Mapping[str, str], name: str, *, least: int, most: int) -> int:
+    """A whole number between two bounds, both allowed. Raises InvalidInput."""
+    number = _whole(query[name])
+    if number is None or not least <= number <= most:
+        raise InvalidInput({name: [f"This must be a whole number from {least} to {most}."]})
+    return number
+
+
+def _whole(text: str) -> int | None:
+    """Digits as a number, None for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
 def order_in(query: Mapping[str, str], orders: Mapping[str, Order], default: str) -> Order:

@@ -96,7 +96,7 @@ class Asked:
 
 def asked_by(query: QueryDict, choices: Choices) -> Asked:
     """The filters an address names. Raises NotVisible for what the reader cannot choose; hours nobody offers and days
-    that are none count as not named."""
+    that are none count as not named; `days.problems` tell of those."""
     hours = query.get("hours", "")
     return Asked(
         item=_chosen(query, "item", (one.key for one in choices.items)),

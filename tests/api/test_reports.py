@@ -16,7 +16,7 @@ from apps.requests.models import Request
 from apps.requests.sweeps import run_sweeps
 from apps.sla.models import SlaPolicyVersion
 from tests.api.conftest import Client, World
-from tests.factories import make_person
+from tests.factories import make_person, make_team
 
 START = datetime(2026, 11, 23, 9, tzinfo=UTC)  # a Monday
 PATHS = ("/reports/sla/", "/reports/sla/due/", "/reports/throughput/", "/reports/bottlenecks/")
@@ -152,7 +152,6 @@ def test_filters_let_through_what_they_name(history: World, ada: Client) -> None
     """The response clocks were decided at half past nine and, not in time, at ten."""
     counted = {
         "item=laptop": 2,
-        "item=none": 0,
         "team=it": 1,
         "priority=medium,high": 2,
         "priority=low": 0,
@@ -251,6 +250,11 @@ def test_without_a_token_nothing_is_read(db: None) -> None:
         ("sla/?format=xlsx", "format"),
         ("sla/?per=day", "per"),
         ("sla/?item=%00", "item"),
+        ("sla/?item=none", "item"),
+        ("throughput/?team=none", "team"),
+        ("bottlenecks/?item=none&format=csv", "item"),
+        ("sla/?since=2026-11-23T10:00:00Z&until=2026-11-23T10:00:00Z", "until"),
+        ("throughput/?since=2026-11-23T10:00:00Z&until=2026-11-23T10:30:00%2B01:00", "until"),
         ("sla/due/?hours=0", "hours"),
         ("sla/due/?hours=169", "hours"),
         ("sla/due/?hours=-1", "hours"),
@@ -266,6 +270,36 @@ def test_what_cannot_be_asked_is_refused_by_its_name(ada: Client, path: str, fie
     with at(3):
         answer = ada.api("get", f"/reports/{path}")
     assert (answer.status_code, list(answer.json()["errors"])) == (400, [field])
+
+
+@pytest.mark.parametrize(
+    ("query", "reasons"),
+    [
+        ("until=9999-12-31T23:59:59Z", {"until": ["This must be a time of the years 1900 to 9998."]}),
+        ("until=9999-12-31", {"until": ["This must be a time with its offset, such as 2026-01-31T09:00:00Z."]}),
+        ("since=2026-12-01T00:00:00Z&until=2026-11-01T00:00:00Z", {"until": ["This must be later than since."]}),
+        ("item=none&team=hr", {"item": ["There is no such item in your reports."],
+                               "team": ["There is no such team in your reports."]}),
+    ],
+)  # fmt: skip
+def test_a_refusal_says_the_true_reason(ada: Client, query: str, reasons: dict[str, list[str]]) -> None:
+    with at(3):
+        assert ada.api("get", f"/reports/sla/?{query}").json()["errors"] == reasons
+
+
+@pytest.mark.parametrize("hours", ["-1", "0", "169", "soon", "1.5"])
+def test_hours_that_nobody_can_look_ahead_are_refused_in_one_sentence(ada: Client, hours: str) -> None:
+    with at(3):
+        answer = ada.api("get", f"/reports/sla/due/?hours={hours}")
+    assert answer.json()["errors"] == {"hours": ["This must be a whole number from 1 to 168."]}
+
+
+def test_a_lead_may_not_ask_for_another_team(history: World) -> None:
+    make_team("hr", make_person("hana"))
+    with at(3):
+        ivo = history.client("ivo")
+        answers = {team: ivo.api("get", f"/reports/throughput/?team={team}") for team in ("it", "hr")}
+    assert {team: answer.status_code for team, answer in answers.items()} == {"it": 200, "hr": 400}
 
 
 def test_a_report_of_too_many_days_is_refused(history: World, ada: Client) -> None:

@@ -15,6 +15,7 @@ from playwright.sync_api import Page
 
 from apps.accounts.models import User
 from apps.core import clock
+from apps.portal.periods import Days
 from apps.portal.report_filters import Asked, asked_by
 from apps.portal.report_page import SHEETS
 from apps.portal.report_panels import share_said
@@ -257,6 +258,21 @@ def test_the_filters_say_which_requests_are_counted(world: World, auditor: User,
     shown = [int(count) for count in re.findall(r"Submitted (\d+) Ended", page)]
     assert shown in ([submitted], [] if submitted == 0 else None)
     assert ("Nothing fits these filters" in page) == (shown == [])
+
+
+def test_a_day_that_is_none_says_so_at_its_field_and_what_is_shown_instead(world: World, auditor: User) -> None:
+    world.ask()
+    client, query = as_(auditor), {"from": "2025-02-30", "to": "9999-12-31"}
+    page = client.get("/reports/", query).content.decode()
+    assert re.findall(r'id="([\w-]+)" type="date" .*? aria-describedby="([\w-]+)"', page) == [
+        ("reports-from", "reports-from-error"),
+        ("reports-to", "reports-to-error"),
+    ]
+    for said in Days.asked_by(QueryDict("from=2025-02-30&to=9999-12-31")).problems.values():
+        assert f">{said}</p>" in page
+    assert "field-error" not in client.get("/reports/").content.decode()
+    file = client.get("/reports/throughput.csv", query)
+    assert (file.status_code, file["Content-Type"]) == (400, "text/plain; charset=utf-8")
 
 
 @pytest.mark.parametrize("query", [{"item": "nothing"}, {"team": "\x00"}, {"priority": "a" * 500}])

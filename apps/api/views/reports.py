@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request as HttpRequest
 from rest_framework.response import Response
 
-from apps.api.query import choices_in, instant_in, position_in, read_query
+from apps.api.query import choices_in, instant_in, number_in, read_query
 from apps.api.schema import CSV, FORMAT, tabulates
 from apps.api.serializers.reports import (
     BottlenecksSerializer,
@@ -65,7 +65,7 @@ class ComplianceView(ApiView):
     @tabulates("How many SLA clocks were met, and how long it took", ComplianceSerializer, query=COMPLIANCE)
     def get(self, http: HttpRequest) -> HttpResponse:
         query = _read(http, COMPLIANCE)
-        found = reports.compliance(actor_of(http), _filters(query), by=_groups(query, reports.BY))
+        found = reports.compliance(actor_of(http), _filters(http, query), by=_groups(query, reports.BY))
         return _answer(query, found, ComplianceSerializer, name="sla")
 
 
@@ -74,8 +74,7 @@ class DueSoonView(ApiView):
                DueSoonSerializer, query=DUE)  # fmt: skip
     def get(self, http: HttpRequest) -> HttpResponse:
         query = _read(http, DUE)
-        hours = position_in(query, "hours") if "hours" in query else reports.HOURS
-        found = reports.due_soon(actor_of(http), _filters(query), hours=hours)
+        found = reports.due_soon(actor_of(http), _filters(http, query), hours=_hours(query))
         return _answer(query, found, DueSoonSerializer, name="sla-due")
 
 
@@ -84,7 +83,7 @@ class ThroughputView(ApiView):
     def get(self, http: HttpRequest) -> HttpResponse:
         query = _read(http, THROUGHPUT)
         per, by = query.get("per", reports.PERIODS[0]), _groups(query, reports.GROUPS)
-        found = reports.throughput(actor_of(http), _filters(query), per=per, by=by)
+        found = reports.throughput(actor_of(http), _filters(http, query), per=per, by=by)
         return _answer(query, found, ThroughputSerializer, name="throughput")
 
 
@@ -92,7 +91,7 @@ class BottlenecksView(ApiView):
     @tabulates("Where requests wait: the time at steps and stages", BottlenecksSerializer, query=BOTTLENECKS)
     def get(self, http: HttpRequest) -> HttpResponse:
         query = _read(http, BOTTLENECKS)
-        found = reports.bottlenecks(actor_of(http), _filters(query))
+        found = reports.bottlenecks(actor_of(http), _filters(http, query))
         return _answer(query, found, BottlenecksSerializer, name="bottlenecks")
 
 
@@ -104,9 +103,9 @@ def _read(http: HttpRequest, known: Query) -> Mapping[str, str]:
     return query
 
 
-def _filters(query: Mapping[str, str]) -> Filters:
-    """Raises InvalidInput naming the parameter."""
-    return Filters(
+def _filters(http: HttpRequest, query: Mapping[str, str]) -> Filters:
+    """Raises NotPermitted, and InvalidInput naming the parameter, also for what is not in the actor's reports."""
+    filters = Filters(
         item=query.get("item", ""),
         team=query.get("team", ""),
         priorities=tuple(choices_in(query, "priority", Priority.values)) if "priority" in query else (),
@@ -114,6 +113,12 @@ def _filters(query: Mapping[str, str]) -> Filters:
         since=instant_in(query, "since") if "since" in query else None,
         until=instant_in(query, "until") if "until" in query else None,
     )
+    reports.check_choices(actor_of(http), filters)
+    return filters
+
+
+def _hours(query: Mapping[str, str]) -> int:
+    return number_in(query, "hours", least=1, most=reports.MOST_HOURS) if "hours" in query else reports.HOURS
 
 
 def _groups(query: Mapping[str, str], allowed: tuple[str, ...]) -> list[str]:

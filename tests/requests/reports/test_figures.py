@@ -508,6 +508,7 @@ def test_what_no_report_has_is_refused(auditor: User) -> None:
         lambda: throughput(auditor, EVERYTHING, by=["month"]),
         lambda: throughput(auditor, EVERYTHING, per="year"),
         lambda: due_soon(auditor, EVERYTHING, hours=169),
+        lambda: bottlenecks(auditor, Filters(since=READ, until=LAST)),
     ):
         with pytest.raises(InvalidInput):
             ask()

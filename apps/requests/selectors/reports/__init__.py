@@ -1,7 +1,7 @@
 """The figures of reports: who may read them, and SQL that counts them."""
 
 from apps.requests.selectors.reports.bottlenecks import bottlenecks
-from apps.requests.selectors.reports.choices import Choices, choices_for
+from apps.requests.selectors.reports.choices import Choices, check_choices, choices_for
 from apps.requests.selectors.reports.compliance import BY, compliance, compliance_by_each
 from apps.requests.selectors.reports.due import HOURS, MOST_HOURS, due_soon
 from apps.requests.selectors.reports.groups import GROUPS
@@ -15,6 +15,7 @@ __all__ = [
     "PERIODS",
     "Choices",
     "bottlenecks",
+    "check_choices",
     "choices_for",
     "compliance",
     "compliance_by_each",

@@ -59,7 +59,8 @@ FIGURES: dict[str, Any] = {
 
 
 def bottlenecks(reader: User, filters: Filters) -> Bottlenecks:
-    """Steps and stages, each with the longest total waiting first. Raises NotPermitted.
+    """Steps and stages, each with the longest total waiting first. Raises NotPermitted; InvalidInput for a period that
+    is none.
 
     At most five statements, and one more the first time a process meets a workflow version.
     """

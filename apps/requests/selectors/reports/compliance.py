@@ -66,7 +66,8 @@ FIGURES: Figures = {**COUNTS, **TIMES}
 
 
 def compliance(reader: User, filters: Filters, *, by: Sequence[str] = ()) -> Compliance:
-    """The clocks of each metric, broken down by any of `BY`. Raises NotPermitted, InvalidInput for other groups.
+    """The clocks of each metric, broken down by any of `BY`. Raises NotPermitted; InvalidInput for other groups
+    and a period that is none.
 
     At most six statements, and one more the first time a process meets a policy version.
     """

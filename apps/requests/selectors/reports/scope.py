@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.accounts.zones import zone_of
+from apps.core.errors import InvalidInput
 from apps.requests import policies
 from apps.requests.reports import Filters
 
@@ -17,9 +18,12 @@ from apps.requests.reports import Filters
 def requests_for(reader: User, filters: Filters, *, at: str = "", priority: str = "") -> Q:
     """The requests that the reader's reports count and the filters let through, whatever their period.
 
-    `at` leads from the counted row to its request; `priority` is the row's own, if it has one. Raises NotPermitted.
+    `at` leads from the counted row to its request; `priority` is the row's own, if it has one. Raises NotPermitted;
+    InvalidInput for a period that is over before it begins.
     """
     teams = policies.reported_teams(reader)
+    if filters.since and filters.until and filters.until <= filters.since:
+        raise InvalidInput({"until": ["This must be later than since."]})
     asked: dict[str, Any] = {} if teams is None else {f"{at}team_id__in": sorted(teams)}
     if filters.item:
         asked[f"{at}item__slug"] = filters.item

@@ -40,7 +40,8 @@ Found = Mapping[Key, Mapping[date, Counter[str]]]
 
 def throughput(reader: User, filters: Filters, *, per: str = "month", by: Sequence[str] = ()) -> Throughput:
     """What came and went in each month, week (from Monday) or day, by any of `GROUPS`. `since` and `until` cut the
-    first and the last period. Raises NotPermitted; InvalidInput for other groups, and for more than 1,000 periods.
+    first and the last period. Raises NotPermitted; InvalidInput for other groups, a period that is none,
+    and more than 1,000 of them.
 
     At most five statements.
     """
