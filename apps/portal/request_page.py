@@ -26,9 +26,9 @@ from apps.requests.policies import Act
 from apps.requests.selectors import (
     HistoryLine,
     approvals_of,
-    clocks_of,
     history_of,
     incidents_of,
+    readable_clocks,
     tasks_of,
 )
 from apps.requests.selectors.people import names_of
@@ -134,7 +134,7 @@ def page_of(request: Request, *, reader: User, attempt: Attempt = NOTHING_SENT) 
     opened = [one for rows in levels.values() for one in rows if one.is_open]
     changes = round_boxes(opened, request, reader)
     works = policies.may(reader, Act.READ_INTERNALLY, request)
-    runs = open_runs(request)
+    runs, clocks = open_runs(request), readable_clocks(request, reader=reader)
     waiting = Waiting(runs=runs, opened=opened, tasks=tasks, due=due_times(runs))
     return RequestPage(
         request=request,
@@ -143,7 +143,7 @@ def page_of(request: Request, *, reader: User, attempt: Attempt = NOTHING_SENT) 
         now=waiting.lines(),
         stages=_stages(request, visits),
         rows=rows_of(request),
-        clocks=[clock_line(one, moment, workflow) for one in clocks_of(request) if one.status != ClockStatus.VOID],
+        clocks=[clock_line(one, moment, workflow) for one in clocks if one.status != ClockStatus.VOID],
         approvals=[approval_line(one, levels[one.pk], changes.get(one.pk), history) for one in approvals],
         decisions=decision_boxes(opened, reader),
         tasks=[box for one in tasks if (box := _task_box(one, reader, attempt))],

@@ -18,6 +18,7 @@ class RequestStatus(models.TextChoices):
     ARCHIVED = "archived", "Archived"
 
 
+ESCALATED_BY = "sla:"  # begins the step that an escalation names, as it belongs to none; its target follows
 IMPORT = "import"  # the origin of a request while its history is imported: sweeps leave it alone
 IMPORTED = "imported"  # its origin once it was handed over to live operation
 OPEN_STATES = (RequestStatus.SUBMITTED, RequestStatus.IN_PROGRESS, RequestStatus.ON_HOLD)

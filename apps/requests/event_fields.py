@@ -51,7 +51,7 @@ MESSAGE: Fields = {**dict.fromkeys(("step", "visit", "arrow"), NONE), "run": NUM
 VERSION: Fields = {**_numbers("workflow", "version", "n"), "hash": TEXT}
 APPROVAL: Fields = {"approval": NUMBER, "step": TEXT}
 LEVEL: Fields = {**APPROVAL, "level": TEXT}
-CLOCK: Fields = {"clock": NUMBER, "target": TEXT, "metric": _one_of(METRICS)}
+CLOCK: Fields = {"clock": NUMBER, "target": TEXT, "metric": _one_of(METRICS), "internal": FLAG}
 REACHED: Fields = {**CLOCK, "reached_at": TEXT}
 ABSENCE: Fields = _numbers("delegation", "principal", "deputy")
 RESULT = _one_of(status for status in ApprovalStatus if status != ApprovalStatus.PENDING)

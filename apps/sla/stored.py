@@ -82,8 +82,10 @@ def crossings_of(row: SlaClock, crossings: Sequence[Crossing]) -> list[NewEvent]
 
 
 def event_of(kind: SlaEvent, row: SlaClock, at: datetime, *, crossing: Crossing | None = None) -> NewEvent:
-    """What is told of a clock."""
+    """What is told of a clock; that of a team's own target is marked as internal."""
     data: dict[str, object] = {"clock": row.pk, "target": row.target, "metric": row.metric}
+    if row.team:
+        data["internal"] = True
     if crossing is not None:
         data["reached_at"] = at.isoformat()  # the event's own `at` never goes back behind an earlier event
         if crossing.percent is not None:

@@ -18,7 +18,7 @@ from apps.api.serializers.requests import CommentSerializer, EventSerializer, Me
 from apps.api.serializers.sla import ClockSerializer, ExplanationSerializer
 from apps.api.serializers.work import TaskSerializer
 from apps.api.views.base import OLDEST, ApiView, actor_of, shown
-from apps.requests.selectors import approvals_of, clocks_of, events_of, feed_for, get_request_for, tasks_of
+from apps.requests.selectors import approvals_of, feed_for, get_request_for, readable_clocks, readable_events, tasks_of
 from apps.requests.selectors.clocks import calendars_of, explained
 from apps.requests.selectors.comments import comments_of
 from apps.requests.selectors.explaining import explain
@@ -49,7 +49,7 @@ class EventsView(ApiView):
     def get(self, http: HttpRequest, number: str) -> Response:
         read_query(http)
         actor = actor_of(http)
-        rows = events_of(get_request_for(actor, number), reader=actor).select_related("stream__request")
+        rows = readable_events(get_request_for(actor, number), reader=actor).select_related("stream__request")
         return self.paged(http, rows, BY_SEQ, EventSerializer)
 
 
@@ -65,8 +65,13 @@ class ClocksView(ApiView):
     @lists("A request's SLA clocks, each with every stretch that counted or did not, and why", ClockSerializer)
     def get(self, http: HttpRequest, number: str) -> Response:
         read_query(http)
-        request = get_request_for(actor_of(http), number)
-        rows = clocks_of(request).select_related("policy", "calendar").defer("policy__document", "calendar__document")
+        actor = actor_of(http)
+        request = get_request_for(actor, number)
+        rows = (
+            readable_clocks(request, reader=actor)
+            .select_related("policy", "calendar")
+            .defer("policy__document", "calendar__document")
+        )
         page = paginate(http, rows, OLDEST)
         clocks: Any = explained(request, page.rows)
         told = ClockSerializer(clocks, many=True, context={"calendars": calendars_of(clocks)}).data
@@ -77,7 +82,8 @@ class ExplainView(ApiView):
     @reads("Why this workflow, these approvers, these due times", ExplanationSerializer)
     def get(self, http: HttpRequest, number: str) -> Response:
         read_query(http, paged=False)
-        return Response(shown(ExplanationSerializer, explain(get_request_for(actor_of(http), number))))
+        actor = actor_of(http)
+        return Response(shown(ExplanationSerializer, explain(get_request_for(actor, number), reader=actor)))
 
 
 class RequestApprovalsView(ApiView):

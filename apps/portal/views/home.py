@@ -27,7 +27,7 @@ def show(request: HttpRequest) -> HttpResponse:
     own = visible_requests(reader).filter(mine(reader), status__in=[RequestStatus.DRAFT, *OPEN_STATES])
     shown = {
         "after": after,
-        "own": with_clocks(list(own[:MOST_OWN])),
+        "own": with_clocks(list(own[:MOST_OWN]), reader),
         "categories": by_category(items_for(reader)),
     }
     return render(request, "portal/home.html", shown | waiting_for_reader(reader, most=MOST_WAITING))

@@ -46,7 +46,7 @@ def waiting_for_reader(reader: User, *, most: int = MOST_SHOWN) -> dict[str, Any
 def _waiting(seats: Sequence[Seat], reader: User, most: int) -> dict[str, Any]:
     tasks = list(tasks_for(reader)[:most])
     streams = [seat.level.approval.stream_id for seat in seats] + [task.stream_id for task in tasks]
-    clocks = next_clocks(streams) if streams else {}
+    clocks = next_clocks(streams, reader=reader) if streams else {}
     return {
         "approvals": [{"seat": seat, "clock": clocks.get(seat.level.approval.stream_id)} for seat in seats],
         "tasks": [{"task": task, "clock": clocks.get(task.stream_id)} for task in tasks],

@@ -47,12 +47,13 @@ STATE_LABELS = (
 def show_all(request: HttpRequest) -> HttpResponse:
     """The reader's own requests, or everything they may see; newest first, by status and text."""
     after, asked = feed_position(), request.GET
-    found = _found(reader_of(request), asked)
+    reader = reader_of(request)
+    found = _found(reader, asked)
     before = asked.get("before", "")
     rows = list((found.filter(pk__lt=int(before)) if _is_id(before) else found)[: PAGE_SIZE + 1])
     shown = {
         "after": after,
-        "rows": with_clocks(rows[:PAGE_SIZE]),
+        "rows": with_clocks(rows[:PAGE_SIZE], reader),
         "older": _link(asked, before=rows[PAGE_SIZE - 1].pk) if len(rows) > PAGE_SIZE else "",
         "q": asked.get("q", "")[:LONGEST_SEARCH],
         "scope": _scope(asked),
@@ -64,9 +65,9 @@ def show_all(request: HttpRequest) -> HttpResponse:
     return render(request, "portal/parts/request_results.html" if only_results else "portal/requests.html", shown)
 
 
-def with_clocks(requests: list[Request]) -> list[dict[str, Any]]:
-    """Each request with its clock that is due first; one statement."""
-    clocks = next_clocks(one.pk for one in requests)
+def with_clocks(requests: list[Request], reader: User) -> list[dict[str, Any]]:
+    """Each request with the clock that is due first of those the reader sees; one statement."""
+    clocks = next_clocks((one.pk for one in requests), reader=reader)
     return [{"request": one, "clock": clocks.get(one.pk)} for one in requests]
 
 
@@ -150,8 +151,9 @@ def request_page(
 @require_safe
 def clocks(request: HttpRequest, number: str) -> HttpResponse:
     """Why a request is due when it is: its clocks as bars, with every stretch and its reason."""
-    found = get_request_for(reader_of(request), number)
+    reader = reader_of(request)
+    found = get_request_for(reader, number)
     sla = found.selection.get("sla") or {}
-    bars = bars_of(explained_clocks(found), workflow_of(found))
+    bars = bars_of(explained_clocks(found, reader=reader), workflow_of(found))
     shown = {"request_shown": found, "bars": bars, "reason": sla.get("rule", "")}
     return render(request, "portal/clocks.html", shown)

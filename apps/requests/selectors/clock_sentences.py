@@ -24,10 +24,15 @@ DOES: Mapping[str, str] = MappingProxyType(
 
 
 class ClockWords(Protocol):
-    """What these sentences need: the policy that measures the request, and the names of its steps and stages."""
+    """What these sentences need: the policy that measures the request, the names of its steps and stages, and whether
+    the reader may know of teams' own targets.
+    """
 
     @property
     def sla(self) -> SlaPolicy | None: ...
+
+    @property
+    def internally(self) -> bool: ...
 
     def step(self, data: Data, *, run: str = "run") -> str: ...
 
@@ -50,7 +55,8 @@ def priority_changed(data: Data, words: ClockWords) -> str:
     """From which priority to which, and by which levels, or because of which time that ran out."""
     was, now = (Priority(data[name]).label.lower() for name in ("was", "priority"))
     if "escalation" in data:
-        return f"raised the priority from {was} to {now}, as {_reached(data, words)}"
+        why = f", as {_reached(data, words)}" if words.internally or not _is_internal(data, words) else ""
+        return f"raised the priority from {was} to {now}{why}"
     levels = f"{Level(data['impact']).label.lower()} impact and {Level(data['urgency']).label.lower()} urgency"
     if was == now:
         return f"changed the request to {levels}; its priority stays {now}"
@@ -72,6 +78,12 @@ def _reached(data: Data, words: ClockWords) -> str:
         return f"{escalation.at} % of {what} is used up"
     after = escalation.after_breach
     return f"{what} has been over for {length_words(after)}" if after else f"{what} is over"
+
+
+def _is_internal(data: Data, words: ClockWords) -> bool:
+    """Whether the target an event names is a team's own, or is not there any more to say so."""
+    target = words.sla.target(data["target"]) if words.sla else None
+    return target is None or bool(target.team)
 
 
 def _escalation(data: Data, words: ClockWords) -> Escalation | None:

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from apps.accounts.models import User
 from apps.calendars.models import CalendarVersion
 from apps.core import clock as time
 from apps.core.text import in_brackets
 from apps.requests.models import Request
+from apps.requests.selectors.visibility import readable_clocks
 from apps.sla import clock
 from apps.sla.anew import is_retroactive
 from apps.sla.clock import ClockEvent, ClockReading, Interval, Target
@@ -55,10 +57,10 @@ def why_of(interval: Interval) -> str:
     return WHY.get(interval.why, interval.why) + in_brackets(interval.names)
 
 
-def explained_clocks(request: Request, *, until: datetime | None = None) -> list[Explained]:
-    """The latest clock of every target of the request, oldest first."""
+def explained_clocks(request: Request, *, reader: User | None = None, until: datetime | None = None) -> list[Explained]:
+    """The latest clock of every target of the request that the reader sees (None sees all), oldest first."""
     latest: dict[str, SlaClock] = {}
-    rows = SlaClock.objects.filter(stream_id=request.pk).select_related("policy", "calendar").order_by("id")
+    rows = readable_clocks(request, reader=reader).select_related("policy", "calendar")
     for row in rows.defer("policy__document", "calendar__document"):
         latest[row.target] = row
     return explained(request, list(latest.values()), until=until)

@@ -22,6 +22,7 @@ from apps.requests.enums import Priority, RequestEvent
 from apps.requests.models import Request
 from apps.requests.selectors.approver_words import reason
 from apps.requests.selectors.clocks import WHY, Explained, calendars_of, explained
+from apps.requests.selectors.visibility import readable_clocks
 from apps.sla.clock import ClockEvent, Move
 from apps.sla.enums import ClockStatus, SlaEvent
 from apps.sla.models import SlaClock
@@ -88,10 +89,12 @@ class Explanation:
     clocks: Sequence[Due]
 
 
-def explain(request: Request) -> Explanation:
-    """Why this workflow, these approvers, these due times. The number of statements depends on nothing that grows."""
+def explain(request: Request, *, reader: User) -> Explanation:
+    """Why this workflow, these approvers, these due times, of the clocks that the reader sees. The number of statements
+    depends on nothing that grows.
+    """
     events = list(Event.objects.filter(stream_id=request.pk).order_by("seq"))
-    seats, clocks = _seats(request), _clocks(request, events)
+    seats, clocks = _seats(request), _clocks(request, events, reader)
     names = _Names(request=request, people=_people(events, seats))
     return Explanation(
         request=request,
@@ -173,9 +176,10 @@ def _named_by(rule: Mapping[str, Any], names: _Names) -> str:
 # ------------------------------------------------------------------------------------ clocks
 
 
-def _clocks(request: Request, events: Sequence[Event]) -> list[Explained]:
+def _clocks(request: Request, events: Sequence[Event], reader: User) -> list[Explained]:
     """The latest clock of each target, oldest first."""
-    latest = SlaClock.objects.filter(stream_id=request.pk).values("target").order_by().annotate(newest=Max("pk"))
+    seen = readable_clocks(request, reader=reader)
+    latest = seen.values("target").order_by().annotate(newest=Max("pk"))
     rows = SlaClock.objects.filter(pk__in=latest.values("newest")).select_related("policy").order_by("pk")
     rows = rows.defer("policy__document")
     told = [ClockEvent(type=event.type, at=event.at, data=event.data) for event in events]

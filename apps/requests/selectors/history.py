@@ -7,19 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
-
 from apps.accounts.models import User
 from apps.approvals.enums import ApprovalEvent
 from apps.approvals.models import Approval, ApprovalLevel
 from apps.outbox.models import Event, Note
-from apps.requests import policies
 from apps.requests.facts import fields_of
 from apps.requests.models import Request
-from apps.requests.policies import Act
 from apps.requests.selectors.progress import workflow_of
 from apps.requests.selectors.sentences import SENTENCES, Words
-from apps.requests.selectors.visibility import INTERNAL
+from apps.requests.selectors.visibility import readable_events, reads_internally
 from apps.sla.selectors import policy_of
 from apps.workflows.engine.definition import Definition
 from apps.workflows.enums import WorkflowEvent
@@ -43,18 +39,12 @@ class HistoryLine:
 History = list[HistoryLine]
 
 
-def events_of(request: Request, *, reader: User) -> QuerySet[Event]:
-    """The request's events in order; those of internal comments only for who may read them."""
-    events = Event.objects.filter(stream_id=request.pk).order_by("seq")
-    return events if policies.may(reader, Act.READ_INTERNALLY, request) else events.filter(~INTERNAL)
-
-
 def history_of(request: Request, *, reader: User) -> History:
-    """The request's history as this person may read it, oldest first: internal comments only for those who work on it.
+    """The request's history as this person may read it, oldest first: what is internal only for those who work on it.
 
     The number of statements does not depend on how long the history is.
     """
-    events = list(events_of(request, reader=reader))
+    events = list(readable_events(request, reader=reader))
     names = {user.pk: str(user) for user in User.objects.filter(pk__in=_people(events))}
     notes = dict(Note.objects.filter(pk__in=_notes(events)).values_list("pk", "text"))
     children = _children(events)
@@ -66,6 +56,7 @@ def history_of(request: Request, *, reader: User) -> History:
         skipped=_skipped(events),
         fields={name: one.label for name, one in fields_of(request).items()} if request.pins else {},
         sla=policy_of(request.pins["sla"]) if request.pins.get("sla") else None,
+        internally=reads_internally(reader, request),
     )
     return [_line(event, words, notes) for event in events if event.type in SENTENCES]
 

@@ -8,9 +8,11 @@ from datetime import datetime
 
 from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
 
+from apps.accounts.models import User
 from apps.requests.facts import form_of
 from apps.requests.forms import Form
 from apps.requests.models import Request
+from apps.requests.selectors.visibility import clocks_on_lists
 from apps.sla.models import SlaClock
 from apps.sla.selectors import UNSTOPPED, unstopped
 from apps.workflows.engine.definition import Definition
@@ -83,14 +85,13 @@ def with_next_due(requests: QuerySet[Request]) -> QuerySet[Request]:
     return requests.annotate(next_due=Subquery(clocks.values("due_at")[:1]), is_timed=Exists(clocks))
 
 
-def next_clocks(stream_ids: Iterable[int]) -> dict[int, SlaClock]:
-    """The clock that is due first, by request: what is late comes before what runs, a clock that stands still last.
+def next_clocks(stream_ids: Iterable[int], *, reader: User) -> dict[int, SlaClock]:
+    """The clock that is due first of those the reader sees, by request: what is late comes before what runs, a clock that stands still last.
 
     A clock counts until its target is reached, so also after it was breached. One statement.
     """
     found: dict[int, SlaClock] = {}
-    for clock in sorted(
-        unstopped(list(stream_ids)), key=lambda one: (one.due_at is None, one.due_at or one.started_at, one.pk)
-    ):
+    seen = unstopped(list(stream_ids)).filter(clocks_on_lists(reader))
+    for clock in sorted(seen, key=lambda one: (one.due_at is None, one.due_at or one.started_at, one.pk)):
         found.setdefault(clock.stream_id, clock)
     return found

@@ -25,7 +25,7 @@ class Words:
     """The names a history needs: people by id, the workflow the request runs on (its version says what stages, steps
     and outcomes are called), and those of its child runs by the run's number. `approvals` are the numbers of the child
     runs that approvals belong to, `skipped` the levels that were skipped, by the id of their row; `fields` the labels
-    of the forms' fields.
+    of the forms' fields; `internally` whether the reader may know of teams' own targets.
     """
 
     names: Mapping[int, str] = field(default_factory=dict)
@@ -35,6 +35,7 @@ class Words:
     skipped: Mapping[int, ApprovalLevel] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
     sla: SlaPolicy | None = None
+    internally: bool = True
 
     def actor(self, actor: str) -> str:
         """A person's name, or the product's own for what it did by itself."""

@@ -1,4 +1,8 @@
-"""The one door: which requests, and which events, a person may see."""
+"""The one door: which requests, and which of their events and clocks, a person may see.
+
+Of a request everybody who sees it reads everything but what is internal: internal comments, what escalations do by
+themselves and whom they tell (what they change is told by events of its own), and teams' own targets (OLAs).
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,19 @@ from django.db.models import Q, QuerySet
 from apps.accounts.models import User
 from apps.core.errors import NotVisible
 from apps.outbox.models import Event, Stream
-from apps.requests.enums import Relation, RequestEvent
+from apps.requests import policies
+from apps.requests.enums import ESCALATED_BY, Relation, RequestEvent
 from apps.requests.models import Request, RequestParticipant
-from apps.requests.policies import sees_everything
+from apps.requests.policies import Act, sees_everything
+from apps.sla.enums import SlaEvent
+from apps.sla.models import SlaClock
 
-INTERNAL = Q(type=RequestEvent.COMMENTED, data__internal=True)
+OF_OWN_TARGETS = [kind for kind in SlaEvent if kind not in (SlaEvent.ESCALATED, SlaEvent.REBASED)]
+INTERNAL = (
+    Q(type__in=[RequestEvent.COMMENTED, *OF_OWN_TARGETS], data__has_key="internal", data__internal=True)
+    | Q(type=SlaEvent.ESCALATED)
+    | Q(type=RequestEvent.NOTICE, data__step__startswith=ESCALATED_BY)
+)
 SHOWN = ("item", "requester", "requested_for", "assignee", "team", "run")
 
 
@@ -39,10 +51,32 @@ def get_request_for(user: User, number: str) -> Request:
     return request
 
 
+def reads_internally(user: User, request: Request) -> bool:
+    """Whether they read what is internal to the request: who works on it, leads its team, administers or audits."""
+    return policies.may(user, Act.READ_INTERNALLY, request)
+
+
+def readable_events(request: Request, *, reader: User) -> QuerySet[Event]:
+    """The request's events in order, internal ones only for who may read them."""
+    events = Event.objects.filter(stream_id=request.pk).order_by("seq")
+    return events if reads_internally(reader, request) else events.filter(~INTERNAL)
+
+
+def readable_clocks(request: Request, *, reader: User | None) -> QuerySet[SlaClock]:
+    """The request's SLA clocks, oldest first; teams' own targets only for who may read them, or for nobody's eyes."""
+    clocks = SlaClock.objects.filter(stream_id=request.pk).order_by("id")
+    return clocks if reader is None or reads_internally(reader, request) else clocks.filter(team="")
+
+
+def clocks_on_lists(user: User) -> Q:
+    """Which clocks of the requests that they see a person's lists show."""
+    return Q() if sees_everything(user) else Q(team="") | _worked_on(user)
+
+
 def feed_for(user: User, *, after: int = 0) -> QuerySet[Event]:
     """Placed events after a feed position that this person may see, in the feed's order.
 
-    Of requests that they see (internal comments where they work on it), and of themselves. An event without position is
+    Of requests that they see (what is internal where they work on it), and of themselves. An event without position is
     not there yet: it will get a later one.
     """
     placed = Event.objects.filter(position__gt=after).order_by("position")
@@ -50,13 +84,14 @@ def feed_for(user: User, *, after: int = 0) -> QuerySet[Event]:
         return placed
     open_to_all = Q(stream_id__in=_streams_of(user)) & ~INTERNAL
     mine = Q(stream__kind=Stream.Kind.PERSON, stream__person=user)
-    return placed.filter(open_to_all | mine | Q(stream_id__in=_worked_on(user)))
+    return placed.filter(open_to_all | mine | _worked_on(user))
 
 
-def _worked_on(user: User) -> QuerySet[RequestParticipant, int]:
-    """Requests this person works on and did not ask for."""
+def _worked_on(user: User) -> Q:
+    """Of requests this person works on and did not ask for, or that they see and lead the team of."""
     own = Q(request__requester=user) | Q(request__requested_for=user)
     working = RequestParticipant.objects.filter(
         principal__in=user.principals, relation__in=[Relation.ASSIGNEE, Relation.TEAM]
     )
-    return working.exclude(own).values_list("request_id", flat=True)
+    led = RequestParticipant.objects.filter(principal__in=user.principals, request__team__lead=user)
+    return Q(stream_id__in=working.exclude(own).values("request_id")) | Q(stream_id__in=led.values("request_id"))

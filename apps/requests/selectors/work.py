@@ -14,7 +14,6 @@ from apps.outbox.models import Incident
 from apps.requests.models import Request
 from apps.requests.selectors.rounds import round_parts
 from apps.requests.selectors.visibility import visible_requests
-from apps.sla.models import SlaClock
 from apps.workflows.engine.definition import Outcome
 from apps.workflows.enums import TaskStatus
 from apps.workflows.models import Task
@@ -81,11 +80,6 @@ def approval_for(user: User, approval_id: int) -> Approval:
     if approval is None or not visible_requests(user).filter(pk=approval.stream_id).exists():
         raise NotVisible
     return approval
-
-
-def clocks_of(request: Request) -> QuerySet[SlaClock]:
-    """The request's SLA clocks, oldest first."""
-    return SlaClock.objects.filter(stream_id=request.pk).order_by("id")
 
 
 def incidents_of(request: Request) -> QuerySet[Incident]:

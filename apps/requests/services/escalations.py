@@ -10,7 +10,7 @@ from typing import Any
 from apps.core.errors import InvalidInput
 from apps.outbox.incidents import open_incident
 from apps.outbox.models import Delivery, Note
-from apps.requests.enums import Level, RequestEvent, priority_of
+from apps.requests.enums import ESCALATED_BY, Level, RequestEvent, priority_of
 from apps.requests.facts import pinned_facts
 from apps.requests.models import Request
 from apps.requests.services.actions import AT_ONCE, NotDone, give_request, readers_of
@@ -112,7 +112,7 @@ def _run_action(write: Write, due: Due) -> None:
 
 def _step(due: Due) -> str:
     """Escalations belong to no step of the workflow; the history names the target."""
-    return f"sla:{due.clock.target}"
+    return f"{ESCALATED_BY}{due.clock.target}"
 
 
 def _people(write: Write, rule: Json) -> Sequence[int]:
