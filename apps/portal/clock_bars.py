@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from apps.portal.lines import clock_name
 from apps.portal.ticks import Tick, ticks_between
@@ -22,7 +23,7 @@ KINDS: Mapping[str, str] = {"closed": "closed", "holiday": "holiday"}
 @dataclass(frozen=True, kw_only=True)
 class Stretch:
     """A stretch of a clock's life: `kind` is how it is drawn (`counted`, `ahead`, `closed`, `holiday`, `held`), `why`
-    its words. On the bar from `x`, so wide, in percent.
+    its words; `business` whether its hours are those of a calendar. On the bar from `x`, so wide, in percent.
     """
 
     start: datetime
@@ -30,16 +31,18 @@ class Stretch:
     kind: str
     why: str
     calendar: str
+    business: bool = False
     x: float = 0
     width: float = 0
 
     @property
-    def seconds(self) -> float:
-        return (self.end - self.start).total_seconds()
+    def seconds(self) -> int:
+        """Between its instants as they are shown, in whole seconds: so stretches add up to the second."""
+        return int(self.end.timestamp()) - int(self.start.timestamp())
 
     @property
     def length(self) -> str:
-        return length_words(self.seconds)
+        return length_words(self.seconds, business=self.business)
 
     @property
     def counted(self) -> bool:
@@ -108,20 +111,20 @@ def bar_of(one: Explained, names: Mapping[int, str], workflow: Definition | None
     reading, state = one.reading, one.reading.state
     rows = [_stretch(interval, names) for interval in reading.intervals]
     ahead = [_stretch(interval, names, counted=AHEAD) for interval in one.ahead]
-    start = state.started_at
+    start, counted = state.started_at, partial(length_words, business=one.in_business)
     end = max(reading.due_at or (rows[-1].end if rows else start), start)
     shown = [_placed(stretch, start, end) for stretch in (*rows, *ahead) if stretch.start < end]
     return Bar(
         name=clock_name(one.clock, one.target, workflow),
         state=ClockStatus(reading.status).label,
         rule=duration_words(one.target.durations[state.priority]),
-        rest=length_words(state.allowed - reading.elapsed) if reading.status == ClockStatus.PAUSED else "",
+        rest=counted(state.allowed - reading.elapsed) if reading.status == ClockStatus.PAUSED else "",
         due_at=reading.due_at,
         stopped_at=state.stopped_at,
         live=state.is_live and reading.due_at is not None,
         over=not state.is_live or (reading.due_at is not None and reading.due_at <= one.until),
-        used=length_words(reading.elapsed),
-        allowed=length_words(state.allowed),
+        used=counted(sum(row.seconds for row in rows if row.counted)),
+        allowed=counted(state.allowed),
         policy=f"{one.clock.policy.key}, version {one.clock.policy.n}",
         start=start,
         end=end,
@@ -141,6 +144,7 @@ def _stretch(interval: Interval, names: Mapping[int, str], *, counted: str = COU
         kind=counted if interval.counted else KINDS.get(interval.why, "held"),
         why=why_of(interval),
         calendar=names.get(interval.calendar, "") if interval.calendar is not None else "",
+        business=interval.counted and interval.calendar is not None,
     )
 
 
@@ -154,6 +158,7 @@ def _placed(one: Stretch, start: datetime, end: datetime) -> Stretch:
         kind=one.kind,
         why=one.why,
         calendar=one.calendar,
+        business=one.business,
         x=x,
         width=round(max(percent(until, start, end) - x, 0.05), 3),
     )
@@ -175,9 +180,12 @@ def _parts(shown: Iterable[Stretch]) -> list[Part]:
     """What was counted and what is still to come first, then everything else by its reason."""
     first = {COUNTED: "counted", AHEAD: "still to count"}
     names = {**first, "holiday": WHY["holiday"]}
-    sums: dict[tuple[str, str], float] = {}
+    found: dict[tuple[str, str], list[Stretch]] = {}
     for one in shown:
-        key = one.kind, names.get(one.kind, one.why)
-        sums[key] = sums.get(key, 0) + one.seconds
-    ordered = sorted(sums.items(), key=lambda item: item[0][0] not in first)
-    return [Part(kind=kind, name=name, length=length_words(seconds)) for (kind, name), seconds in ordered]
+        found.setdefault((one.kind, names.get(one.kind, one.why)), []).append(one)
+    ordered = sorted(found.items(), key=lambda item: item[0][0] not in first)
+    return [Part(kind=kind, name=name, length=_sum(stretches)) for (kind, name), stretches in ordered]
+
+
+def _sum(stretches: Sequence[Stretch]) -> str:
+    return length_words(sum(one.seconds for one in stretches), business=any(one.business for one in stretches))

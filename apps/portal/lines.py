@@ -85,9 +85,9 @@ def clock_line(one: SlaClock, moment: datetime, workflow: Definition | None) -> 
     used = _used(one, moment)
     tones = {ClockStatus.MET: "good", ClockStatus.BREACHED: "bad", ClockStatus.PAUSED: "quiet"}
     tone = tones.get(ClockStatus(one.status), "warn" if used >= 80 else "info")
-    is_paused = one.status == ClockStatus.PAUSED
+    is_paused, target = one.status == ClockStatus.PAUSED, target_of(one)
     return ClockLine(
-        name=clock_name(one, target_of(one), workflow),
+        name=clock_name(one, target, workflow),
         state=ClockStatus(one.status).label,
         tone=tone,
         started_at=one.started_at,
@@ -95,7 +95,9 @@ def clock_line(one: SlaClock, moment: datetime, workflow: Definition | None) -> 
         late=due_at is not None and due_at <= moment,
         used=used,
         missed_at=one.due_at if one.status == ClockStatus.BREACHED and not counts else None,
-        rest=length_words(one.allowed - one.elapsed) if is_paused else "",
+        rest=length_words(one.allowed - one.elapsed, business=target.durations[one.priority].by_calendar)
+        if is_paused
+        else "",
     )
 
 

@@ -80,13 +80,17 @@ def _line(one: Foreseen, workflow: Definition | None) -> ForeseenLine:
 def _said(one: Foreseen) -> str:
     before, after = one.before, one.after
     if one.is_missed_at_once:
-        used, allowed = length_words(after.elapsed), length_words(after.state.allowed)
+        used, allowed = _length(one, after.elapsed), _length(one, after.state.allowed)
         return f"Late at once: {used} of {allowed} are used up."
     if after.status == ClockStatus.BREACHED:
         return "Is late already, and stays so."
     if after.due_at is None:
-        left = [length_words(reading.state.allowed - reading.elapsed) for reading in (before, after)]
+        left = [_length(one, reading.state.allowed - reading.elapsed) for reading in (before, after)]
         return "Stands still, with " + (
             f"{left[0]} left." if left[0] == left[1] else f"{left[0]} left now, {left[1]} then."
         )
     return ""
+
+
+def _length(one: Foreseen, seconds: float) -> str:
+    return length_words(seconds, business=one.target.durations[one.after.state.priority].by_calendar)

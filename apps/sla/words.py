@@ -10,7 +10,7 @@ from typing import Any
 from apps.sla.conditions import Change, Condition, defaults
 from apps.sla.targets import Duration, Escalation, Target
 
-SPANS = (("day", 86_400), ("h", 3_600), ("min", 60))
+SPANS = (("day", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 PERCENT = "\N{NO-BREAK SPACE}%"
 METRICS: Mapping[str, str] = MappingProxyType(
     {
@@ -81,24 +81,26 @@ def duration_words(duration: Duration) -> str:
     raise AssertionError(duration)
 
 
-def length_words(seconds: float) -> str:
-    """ "3 h 05 min", "12 min", "40 s"."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    hours, minutes = divmod(whole // 60, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
+def length_words(seconds: float, *, business: bool = False) -> str:
+    """To the second: "1 day 3 h 5 min", "6 min 40 s", "0 s"; `business` time in hours ("27 h 5 min"), as a business day
+    has fewer than 24 of them.
+    """
+    return " ".join(_in_units(round(seconds), SPANS[1:] if business else SPANS)) or "0 s"
 
 
 def span(length: timedelta) -> str:
     """A length in its two largest units: `3 days 4 h`, `25 min`, `less than a minute`."""
-    rest = int(abs(length).total_seconds())
+    return " ".join(_in_units(int(abs(length).total_seconds()), SPANS[:-1])[:2]) or "less than a minute"
+
+
+def _in_units(seconds: int, spans: Sequence[tuple[str, int]]) -> list[str]:
+    """How many of each unit, from the largest on, without those of which there are none."""
     parts = []
-    for unit, seconds in SPANS:
-        count, rest = divmod(rest, seconds)
+    for unit, length in spans:
+        count, seconds = divmod(seconds, length)
         if count:
-            parts.append(f"{count} {unit}{'s' if unit == 'day' and count > 1 else ''}")
-    return " ".join(parts[:2]) or "less than a minute"
+            parts.append(f"{count:,} {unit}{'s' if unit == 'day' and count > 1 else ''}")
+    return parts
 
 
 def time_left(due_at: datetime, now: datetime) -> str:
@@ -121,7 +123,7 @@ def warnings_words(target: Target) -> str:
 
 
 def escalation_words(escalation: Escalation) -> str:
-    """ "1 h 00 min after the breach: tell the lead of the team that has it"."""
+    """ "1 h after the breach: tell the lead of the team that has it"."""
     when = f"at {escalation.at}{PERCENT}"
     if escalation.at is None:
         after = escalation.after_breach or 0

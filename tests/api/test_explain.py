@@ -76,6 +76,17 @@ def test_a_clock_is_told_with_every_stretch_and_its_reason(world: World) -> None
     assert (one["allowed"], one["intervals_left_out"]) == (28_800, 0)
 
 
+def test_what_a_clock_has_used_up_is_told_for_the_moment_that_is_asked(world: World) -> None:
+    policy(fix())
+    with at(0):
+        request = world.ask()
+    with at(0.03):
+        (one,) = get(world.client("rita"), request, "clocks")["results"]
+        (due,) = get(world.client("rita"), request, "explain")["clocks"]
+    assert one["elapsed"] == one["lengths"]["running"] == due["elapsed"] == 108
+    assert SlaClock.objects.get().elapsed == 0
+
+
 def test_every_clock_of_a_target_tells_its_own_life(world: World) -> None:
     policy(
         fix(),
@@ -136,7 +147,7 @@ def test_a_long_life_is_told_by_its_newest_stretches(world: World) -> None:
     with at(24 * 1000):
         (one,) = get(world.client("rita"), request, "clocks")["results"]
     assert (len(one["intervals"]), one["intervals_left_out"]) == (500, 930)
-    assert one["lengths"]["running"] == SlaClock.objects.get().elapsed + 715 * 8 * 3600
+    assert one["lengths"]["running"] == one["elapsed"] == SlaClock.objects.get().elapsed + 715 * 8 * 3600
 
 
 # ------------------------------------------------------------------------------------ explain
@@ -172,7 +183,7 @@ def test_an_explanation_says_why_this_workflow_these_approvers_and_this_due_time
         "“Repair”: not done in time; it was due Mon 02 Mar 2026 10:00 (UTC).",
         "The policy laptop, version 2, allows 2 business hours at critical priority, counted by the calendar office,"
         " version 1.",
-        "Counted since Mon 02 Mar 2026 08:00 (UTC): 3 h 00 min.",
+        "Counted since Mon 02 Mar 2026 08:00 (UTC): 3 h.",
     ]
     (moved,) = due["moved_by"]
     assert (moved["type"], moved["due_before"], moved["due_after"]) == (

@@ -21,8 +21,8 @@ def test_a_page_says_why_a_request_is_due_when_it_is(world):
     assert shown.content.decode().count('<svg class="clock-bar"') == 2
     text = text_of(shown)
     assert "left when it goes on : 10 hours after" in text
-    assert "of 10 h 00 min used up: stands still" in text
-    assert "of 1 h 00 min used up: done in time" in text
+    assert "of 10 h used up: stands still" in text
+    assert "of 1 h used up: done in time" in text
 
 
 def test_it_links_from_the_page_of_the_request(world):

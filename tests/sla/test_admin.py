@@ -106,7 +106,7 @@ def test_the_look_says_every_target_in_words_and_publishes_nothing(client: Clien
         "Done", "resolution", "8 business hours", "2 business days", "5 business days", "21 calendar days",
         "the calendar of the team that has the request, else office", "at 50\N{NO-BREAK SPACE}%, 80\N{NO-BREAK SPACE}%",
         "at 90\N{NO-BREAK SPACE}%: tell the lead of the team that has it;"
-        " 1 h 00 min after the breach: raise the priority by one step",
+        " 1 h after the breach: raise the priority by one step",
     ]  # fmt: skip
     assert page.context["warnings"] == ["No active item selects this policy: it measures nothing yet."]
     assert page.context["next"] == "gold v1"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from apps.sla.targets import parse_policy
-from apps.sla.words import changes_words
+from apps.sla.words import changes_words, length_words
 
 DURATIONS = {level: {"seconds": 60} for level in ("critical", "high", "medium", "low")}
 
@@ -27,3 +27,16 @@ def test_other_events_are_said_in_the_order_of_a_clocks_life() -> None:
         "stops at request.completed or task.completed",
         "begins anew at comment.added if event.internal == false",
     )
+
+
+def test_a_length_is_said_to_the_second_and_business_time_without_days() -> None:
+    lengths = (0, 73, 400, 3_600, 86_400, 97_205)
+    assert [length_words(seconds) for seconds in lengths] == [
+        "0 s",
+        "1 min 13 s",
+        "6 min 40 s",
+        "1 h",
+        "1 day",
+        "1 day 3 h 5 s",
+    ]
+    assert [length_words(seconds, business=True) for seconds in lengths[-2:]] == ["24 h", "27 h 5 s"]

@@ -86,7 +86,7 @@ class ClockSerializer(serializers.Serializer[Explained]):
     due_at = InstantField(source="clock.due_at", allow_null=True)
     allowed = serializers.FloatField(source="clock.allowed", help_text="Seconds it may use, in the target's own time")
     elapsed = serializers.FloatField(
-        source="clock.elapsed", help_text="Seconds used up when it last stood still, in the target's own time"
+        source="reading.elapsed", help_text="Seconds used up at `read_at`: what the counted stretches come to"
     )
     running_since = InstantField(source="clock.running_since", allow_null=True)
     warned = serializers.ListField(

@@ -34,6 +34,11 @@ class Explained:
     ahead: tuple[Interval, ...] = ()
 
     @property
+    def in_business(self) -> bool:
+        """Whether it counts the open hours of a calendar now, not all time."""
+        return self.target.durations[self.reading.state.priority].by_calendar
+
+    @property
     def lengths(self) -> dict[str, float]:
         """The seconds of its life by what became of them: `running` is what was counted."""
         found: dict[str, float] = defaultdict(float)

@@ -215,7 +215,7 @@ def _why_due(one: Explained, calendar: CalendarVersion | None, names: _Names) ->
     lengths = one.lengths
     parts = [f"{length_words(lengths[why])} {WHY[why]}" for why in NOT_COUNTED if lengths.get(why, 0) >= 1]
     not_counted = f"; not counted: {', '.join(parts)}" if parts else ""
-    yield f"Counted since {names.when(state.started_at)}: {length_words(one.reading.elapsed)}{not_counted}."
+    yield f"Counted since {names.when(state.started_at)}: {length_words(one.reading.elapsed, business=one.in_business)}{not_counted}."
 
 
 def _moved(move: Move, event: Event, names: _Names) -> Moved:

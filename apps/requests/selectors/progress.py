@@ -86,7 +86,8 @@ def with_next_due(requests: QuerySet[Request]) -> QuerySet[Request]:
 
 
 def next_clocks(stream_ids: Iterable[int], *, reader: User) -> dict[int, SlaClock]:
-    """The clock that is due first of those the reader sees, by request: what is late comes before what runs, a clock that stands still last.
+    """The clock that is due first of those the reader sees, by request: what is late comes before what runs, a clock
+    that stands still last.
 
     A clock counts until its target is reached, so also after it was breached. One statement.
     """
