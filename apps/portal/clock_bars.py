@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
 from apps.portal.lines import clock_name
 from apps.portal.ticks import Tick, ticks_between
+from apps.requests.models import Request
 from apps.requests.selectors.clocks import WHY, Explained, calendars_of, why_of
+from apps.requests.selectors.moves import Moved, moves_of
 from apps.sla.clock import Interval
 from apps.sla.enums import ClockStatus
 from apps.sla.words import duration_words, length_words
@@ -76,7 +78,7 @@ class Bar:
 
     `rule` is what the target allows ("8 business hours"), `rest` what is left of it while the clock stands; `live` is
     whether there is time left, or it gets later and later; `over` whether the due time is past or does not matter any
-    more; `rows` are all stretches so far, the first `MOST_STRETCHES` of `count`.
+    more; `moves` are what moved it, oldest first; `rows` all stretches so far, the first `MOST_STRETCHES` of `count`.
     """
 
     name: str
@@ -98,12 +100,14 @@ class Bar:
     ticks: Sequence[Tick]
     rows: Sequence[Stretch]
     count: int
+    moves: Sequence[Moved] = ()
 
 
-def bars_of(explained: Sequence[Explained], workflow: Definition | None) -> list[Bar]:
-    """The bars of a request's clocks; one statement whatever their number."""
+def bars_of(request: Request, explained: Sequence[Explained], workflow: Definition | None) -> list[Bar]:
+    """The bars of a request's clocks with what moved their due times; as many statements for one as for several."""
     names = {pk: f"{version.key}, version {version.n}" for pk, version in calendars_of(explained).items()}
-    return [bar_of(one, names, workflow) for one in explained]
+    moves = moves_of(request, explained)
+    return [replace(bar_of(one, names, workflow), moves=moved) for one, moved in zip(explained, moves, strict=True)]
 
 
 def bar_of(one: Explained, names: Mapping[int, str], workflow: Definition | None) -> Bar:

@@ -191,7 +191,10 @@ def test_an_explanation_says_why_this_workflow_these_approvers_and_this_due_time
         "2026-03-02T16:00:00Z",
         "2026-03-02T10:00:00Z",
     )
-    assert moved["sentence"] == "The priority changed from medium to critical: due Mon 02 Mar 2026 10:00 (UTC)."
+    assert moved["sentence"] == (
+        "The priority changed from medium to critical: due Mon 02 Mar 2026 10:00 (UTC), was Mon 02 Mar 2026"
+        " 16:00 (UTC)."
+    )
     assert (due["elapsed"], due["lengths"]["running"]) == (10_800, 10_800)
 
 

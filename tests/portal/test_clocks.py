@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.db import transaction
 
 from apps.requests.services.lifecycle import hold_request
+from apps.requests.services.priority import set_priority
+from apps.requests.services.rebasing import Rebase, apply
+from apps.sla.models import SlaPolicyVersion
 from tests.factories import approval_document, make_item, make_request, make_workflow
 from tests.portal.conftest import as_, page_of, text_of
 from tests.portal.test_browser import Opener, browser_here, open_page, violations  # noqa: F401 - fixtures
 
+HOURS = {level: {"seconds": 7200} for level in ("critical", "high", "medium", "low")}
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
@@ -23,6 +29,19 @@ def test_a_page_says_why_a_request_is_due_when_it_is(world):
     assert "left when it goes on : 10 hours after" in text
     assert "of 10 h used up: stands still" in text
     assert "of 1 h used up: done in time" in text
+
+
+def test_it_says_what_moved_the_due_time(world):
+    request = world.ask()
+    world.approve(request)
+    set_priority(request, impact="high", urgency="high", reason="All stop", actor=world.lea)
+    SlaPolicyVersion.freeze("standard", {"targets": [{"id": "resolution", "metric": "resolution", "durations": HOURS}]})
+    apply(Rebase(policy=SlaPolicyVersion.objects.latest("pk"), retroactive=True), actor=world.lea)
+    text = text_of(as_(world.rita).get(page_of(request, "clocks")))
+    assert "What moved the due time" in text
+    assert "The priority changed from medium to critical" not in text, "both priorities allowed the same"
+    said = "It was measured anew by the policy standard, version 2, as if it had always been in force: due .* (was .*)."
+    assert re.search(re.escape(said).replace(r"\.\*", ".*"), text)
 
 
 def test_it_links_from_the_page_of_the_request(world):

@@ -12,7 +12,8 @@ from apps.approvals.enums import Why
 from apps.calendars.models import CalendarVersion
 from apps.requests.enums import Priority
 from apps.requests.selectors.clocks import Explained, why_of
-from apps.requests.selectors.explaining import Asked, Chosen, Due, Explanation, Moved
+from apps.requests.selectors.explaining import Asked, Chosen, Due, Explanation
+from apps.requests.selectors.moves import Moved
 from apps.sla.clock import Interval
 from apps.sla.enums import ClockStatus
 from apps.sla.policy_check import METRICS

@@ -154,6 +154,6 @@ def clocks(request: HttpRequest, number: str) -> HttpResponse:
     reader = reader_of(request)
     found = get_request_for(reader, number)
     sla = found.selection.get("sla") or {}
-    bars = bars_of(explained_clocks(found, reader=reader), workflow_of(found))
+    bars = bars_of(found, explained_clocks(found, reader=reader), workflow_of(found))
     shown = {"request_shown": found, "bars": bars, "reason": sla.get("rule", "")}
     return render(request, "portal/clocks.html", shown)

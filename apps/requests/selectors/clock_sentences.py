@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from apps.requests.enums import Level, Priority
+from apps.requests.selectors.carried import Versions, carried_words
 from apps.sla.enums import SlaEvent
 from apps.sla.targets import Escalation, SlaPolicy
 from apps.sla.words import done_words, length_words
@@ -24,8 +25,8 @@ DOES: Mapping[str, str] = MappingProxyType(
 
 
 class ClockWords(Protocol):
-    """What these sentences need: the policy that measures the request, the names of its steps and stages, and whether
-    the reader may know of teams' own targets.
+    """What these sentences need: the policy that measures the request, the names of its steps and stages, what
+    versions are called, and whether the reader may know of teams' own targets.
     """
 
     @property
@@ -33,6 +34,9 @@ class ClockWords(Protocol):
 
     @property
     def internally(self) -> bool: ...
+
+    @property
+    def versions(self) -> Versions: ...
 
     def step(self, data: Data, *, run: str = "run") -> str: ...
 
@@ -102,7 +106,7 @@ OF_CLOCKS: Mapping[str, Callable[[Data, ClockWords], str]] = MappingProxyType(
         ),
         SlaEvent.BREACHED: lambda data, words: f"noted that the time for {measured(data, words)} is over",
         SlaEvent.ESCALATED: _escalated,
-        SlaEvent.REBASED: lambda data, words: "measured the clocks anew, by other rules",
+        SlaEvent.REBASED: lambda data, words: f"measured the clocks anew {carried_words(data, words.versions)}",
         SlaEvent.MET: lambda data, words: f"noted that the time for {measured(data, words)} was kept",
     }
 )

@@ -15,7 +15,7 @@ from apps.requests.models import Request
 from apps.requests.selectors.visibility import readable_clocks
 from apps.sla import clock
 from apps.sla.anew import is_retroactive
-from apps.sla.clock import ClockEvent, ClockReading, Interval, Target
+from apps.sla.clock import ClockEvent, ClockReading, Interval, Move, Target
 from apps.sla.clock.context import REBASED
 from apps.sla.models import SlaClock
 from apps.sla.selectors import CALENDARS, events_told, target_of, targets_told
@@ -116,17 +116,47 @@ class _Lives:
     def of(self, row: SlaClock) -> ClockReading:
         """The reading of the clock that began and stopped when the row did; else of the one that began then."""
         count, until = self._heard(row)
-        target, heard = target_of(row), self.events[:count]
-        if (row.target, count, until) not in self.read:
-            told = targets_told(target.id, heard)
-            self.read[row.target, count, until] = clock.replay_all(target, CALENDARS, heard, until, targets=told)
-        lives = self.read[row.target, count, until]
+        target, lives = target_of(row), self._lives(target_of(row), count, until)
         began = [one for one in lives if one.state.started_at == row.started_at] or lives
         reading = next((one for one in began if one.state.stopped_at == row.stopped_at), began[-1])
+        reading = replace(reading, moves=self._moves(target, reading, count))
         if count == len(self.events) or not reading.state.is_live:
             return reading
         state = clock.dropped(reading.state, target, CALENDARS, until)  # by the rebase that it does not hear any more
         return replace(reading, status=state.status, due_at=state.due_at, state=state)
+
+    def _lives(self, target: Target, count: int, until: datetime) -> tuple[ClockReading, ...]:
+        """The target's clocks as the first events told them by then."""
+        key = (target.id, count, until)
+        if key not in self.read:
+            heard = self.events[:count]
+            told = targets_told(target.id, heard)
+            self.read[key] = clock.replay_all(target, CALENDARS, heard, until, targets=told)
+        return self.read[key]
+
+    def _moves(self, target: Target, reading: ClockReading, count: int) -> tuple[Move, ...]:
+        """What moved the due time, as it was known each time: a retroactive rebase makes it seem that it had always
+        been what it is since then, so each part of the life is read without those that came later.
+        """
+        found: list[Move] = []
+        since, stopped = -1, reading.state.stopped_at
+        for n in self.retroactive:
+            at = self.events[n].at
+            if n >= count or (stopped is not None and at > stopped):
+                break
+            before, after = self._live(target, n, at), self._live(target, n + 1, at)
+            if before is None or after is None:
+                continue
+            found += [move for move in before.moves if move.event > since]
+            if before.due_at != after.due_at:
+                found.append(Move(event=n, before=before.due_at, after=after.due_at))
+            since = n
+        return (*found, *(move for move in reading.moves if move.event > since))
+
+    def _live(self, target: Target, count: int, at: datetime) -> ClockReading | None:
+        """The clock of the target that ran then, as was known by the first events."""
+        lives = self._lives(target, count, at)
+        return lives[-1] if lives and lives[-1].state.is_live else None
 
     def _heard(self, row: SlaClock) -> tuple[int, datetime]:
         """How many of the events the row heard, and until when it is read.

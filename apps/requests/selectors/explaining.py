@@ -5,11 +5,9 @@ Everything is told in ids and in sentences, and only of what everybody who sees 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.db.models import Max
 
@@ -18,18 +16,18 @@ from apps.approvals.enums import ApprovalEvent, Why
 from apps.approvals.models import Approval, Seat
 from apps.calendars.models import CalendarVersion
 from apps.outbox.models import Event
-from apps.requests.enums import Priority, RequestEvent
+from apps.requests.enums import Priority
 from apps.requests.models import Request
 from apps.requests.selectors.approver_words import reason
 from apps.requests.selectors.clocks import WHY, Explained, calendars_of, explained
+from apps.requests.selectors.moves import Moved, Names, moved_by, names_for
 from apps.requests.selectors.visibility import readable_clocks
-from apps.sla.clock import ClockEvent, Move
-from apps.sla.enums import ClockStatus, SlaEvent
+from apps.sla.clock import ClockEvent
+from apps.sla.enums import ClockStatus
 from apps.sla.models import SlaClock
 from apps.sla.words import duration_words, length_words, measured_by
 
 MOST_SEATS = 500
-MOST_MOVES = 50
 ASKING = (ApprovalEvent.LEVEL_OPENED, ApprovalEvent.ASKED)
 NOT_COUNTED = ("closed", "holiday", "paused", "other team")
 
@@ -52,16 +50,6 @@ class Asked:
 
     seat: Seat
     why: str
-    sentence: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Moved:
-    """An event that moved a due time, and to when (None: the clock stood still)."""
-
-    event: Event
-    before: datetime | None
-    after: datetime | None
     sentence: str
 
 
@@ -95,7 +83,8 @@ def explain(request: Request, *, reader: User) -> Explanation:
     """
     events = list(Event.objects.filter(stream_id=request.pk).order_by("seq"))
     seats, clocks = _seats(request), _clocks(request, events, reader)
-    names = _Names(request=request, people=_people(events, seats))
+    people = {seat.because.get(key) for seat in seats for key in ("added_by", "reassigned_from")}
+    names = names_for(request, events, people=people)
     return Explanation(
         request=request,
         workflow=_workflow(request),
@@ -145,7 +134,7 @@ def _seats(request: Request) -> list[Seat]:
     return sorted(found.order_by("-pk")[:MOST_SEATS], key=lambda seat: seat.pk)
 
 
-def _asked(seats: Iterable[Seat], events: Iterable[Event], names: _Names) -> Iterator[Asked]:
+def _asked(seats: Iterable[Seat], events: Iterable[Event], names: Names) -> Iterator[Asked]:
     told = [event for event in events if event.type in ASKING]
     why = {seat["seat"]: event.data.get("why", "") for event in told for seat in event.data.get("seats", ())}
     for seat in seats:
@@ -153,7 +142,7 @@ def _asked(seats: Iterable[Seat], events: Iterable[Event], names: _Names) -> Ite
         yield Asked(seat=seat, why=said, sentence=_why_asked(seat, said, names))
 
 
-def _why_asked(seat: Seat, why: str, names: _Names) -> str:
+def _why_asked(seat: Seat, why: str, names: Names) -> str:
     """ "Mia is asked at ...: manager of the requester", "Ivo was asked at ... as the deputy of Mia (...)"."""
     rule = _named_by(seat.because, names)
     where = f" at the level “{seat.level.name}” of “{seat.level.approval.name}”"
@@ -165,7 +154,7 @@ def _why_asked(seat: Seat, why: str, names: _Names) -> str:
     return f"{seat.user} {asked}{where}: {rule}{because}."
 
 
-def _named_by(rule: Mapping[str, Any], names: _Names) -> str:
+def _named_by(rule: Mapping[str, Any], names: Names) -> str:
     if "added_by" in rule:
         return f"added by {names.person(rule['added_by'])}"
     if "reassigned_from" in rule:
@@ -186,20 +175,19 @@ def _clocks(request: Request, events: Sequence[Event], reader: User) -> list[Exp
     return explained(request, list(rows), events=told)
 
 
-def _due(clocks: Sequence[Explained], events: Sequence[Event], names: _Names) -> list[Due]:
+def _due(clocks: Sequence[Explained], events: Sequence[Event], names: Names) -> list[Due]:
     calendars = calendars_of(clocks)
     found = []
     for one in clocks:
         pk = one.reading.state.calendar
         by_calendar = one.target.durations[one.reading.state.priority].by_calendar
         calendar = calendars.get(pk) if pk is not None and by_calendar else None
-        moves = [_moved(move, events[move.event], names) for move in one.reading.moves[-MOST_MOVES:]]
         sentences = list(_why_due(one, calendar, names))
-        found.append(Due(one=one, calendar=calendar, moved_by=moves, sentences=sentences))
+        found.append(Due(one=one, calendar=calendar, moved_by=moved_by(one, events, names), sentences=sentences))
     return found
 
 
-def _why_due(one: Explained, calendar: CalendarVersion | None, names: _Names) -> Iterator[str]:
+def _why_due(one: Explained, calendar: CalendarVersion | None, names: Names) -> Iterator[str]:
     state, policy = one.reading.state, one.clock.policy
     name = one.target.name or measured_by(one.target)
     due = ""
@@ -215,60 +203,5 @@ def _why_due(one: Explained, calendar: CalendarVersion | None, names: _Names) ->
     lengths = one.lengths
     parts = [f"{length_words(lengths[why])} {WHY[why]}" for why in NOT_COUNTED if lengths.get(why, 0) >= 1]
     not_counted = f"; not counted: {', '.join(parts)}" if parts else ""
-    yield f"Counted since {names.when(state.started_at)}: {length_words(one.reading.elapsed, business=one.in_business)}{not_counted}."
-
-
-def _moved(move: Move, event: Event, names: _Names) -> Moved:
-    said = _MOVES.get(event.type, lambda data, names: "Something it listens to happened")(event.data, names)
-    to = f"due {names.when(move.after)}" if move.after else "it stands still"
-    return Moved(event=event, before=move.before, after=move.after, sentence=f"{said}: {to}.")
-
-
-def _priority(data: Mapping[str, Any], names: _Names) -> str:
-    return (
-        f"The priority changed from {Priority(data['was']).label.lower()} to {Priority(data['priority']).label.lower()}"
-    )
-
-
-def _owner(data: Mapping[str, Any], names: _Names) -> str:
-    person = names.person(data["assignee"]) if data.get("assignee") else ""
-    team = f"the team {data['team']}" if data.get("team") else ""
-    return f"The request went to {' of '.join(filter(None, (person, team)))}"
-
-
-def _rebased(data: Mapping[str, Any], names: _Names) -> str:
-    since = "from its beginning" if data.get("retroactive") else "from then on"
-    return f"It was measured by other versions of the policy or calendar, {since}"
-
-
-_MOVES: Mapping[str, Callable[[Mapping[str, Any], _Names], str]] = {
-    RequestEvent.PRIORITY_CHANGED: _priority,
-    RequestEvent.OWNER_CHANGED: _owner,
-    RequestEvent.HELD: lambda data, names: "The request was put on hold",
-    RequestEvent.RESUMED: lambda data, names: "The request was taken up again",
-    SlaEvent.REBASED: _rebased,
-}
-
-
-# ------------------------------------------------------------------------------------ names
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Names:
-    request: Request
-    people: Mapping[int, str]
-
-    def person(self, pk: int) -> str:
-        return self.people.get(pk, "somebody")
-
-    def when(self, moment: datetime) -> str:
-        """In the time zone of the item."""
-        zone = ZoneInfo(self.request.item.time_zone)
-        return f"{moment.astimezone(zone):%a %d %b %Y %H:%M} ({zone.key})"
-
-
-def _people(events: Iterable[Event], seats: Iterable[Seat]) -> dict[int, str]:
-    """The names that sentences need, one statement."""
-    wanted = {event.data.get("assignee") for event in events if event.type == RequestEvent.OWNER_CHANGED}
-    wanted |= {seat.because.get(key) for seat in seats for key in ("added_by", "reassigned_from")}
-    return {user.pk: str(user) for user in User.objects.filter(pk__in=[pk for pk in wanted if pk])}
+    counted = length_words(one.reading.elapsed, business=one.in_business)
+    yield f"Counted since {names.when(state.started_at)}: {counted}{not_counted}."

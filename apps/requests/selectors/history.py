@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,9 +14,14 @@ from apps.approvals.models import Approval, ApprovalLevel
 from apps.outbox.models import Event, Note
 from apps.requests.facts import fields_of
 from apps.requests.models import Request
+from apps.requests.selectors.carried import versions_named
+from apps.requests.selectors.clock_sentences import measured
+from apps.requests.selectors.clocks import explained_clocks
+from apps.requests.selectors.moves import moves_of
 from apps.requests.selectors.progress import workflow_of
 from apps.requests.selectors.sentences import SENTENCES, Words
 from apps.requests.selectors.visibility import readable_events, reads_internally
+from apps.sla.enums import SlaEvent
 from apps.sla.selectors import policy_of
 from apps.workflows.engine.definition import Definition
 from apps.workflows.enums import WorkflowEvent
@@ -57,8 +63,23 @@ def history_of(request: Request, *, reader: User) -> History:
         fields={name: one.label for name, one in fields_of(request).items()} if request.pins else {},
         sla=policy_of(request.pins["sla"]) if request.pins.get("sla") else None,
         internally=reads_internally(reader, request),
+        versions=versions_named(event.data for event in events if event.type == SlaEvent.REBASED),
     )
-    return [_line(event, words, notes) for event in events if event.type in SENTENCES]
+    lines = [_line(event, words, notes) for event in events if event.type in SENTENCES]
+    due = _due_since(request, reader, words) if any(event.type == SlaEvent.REBASED for event in events) else {}
+    return [replace(line, what=f"{line.what}: {due[line.seq]}") if line.seq in due else line for line in lines]
+
+
+def _due_since(request: Request, reader: User, words: Words) -> dict[int, str]:
+    """Which due times each carrying over moved, by the number of its event."""
+    clocks = explained_clocks(request, reader=reader)
+    found = defaultdict[int, list[str]](list)
+    for one, moves in zip(clocks, moves_of(request, clocks), strict=True):
+        name = measured({"target": one.clock.target, "metric": one.clock.metric}, words)
+        for move in moves:
+            if move.event.type == SlaEvent.REBASED:
+                found[move.event.seq].append(f"{name} is {move.due}")
+    return {seq: "; ".join(said) for seq, said in found.items()}
 
 
 def _line(event: Event, words: Words, notes: Mapping[int, str]) -> HistoryLine:

@@ -11,6 +11,7 @@ from apps.approvals.models import ApprovalLevel
 from apps.outbox.enums import IncidentEvent
 from apps.outbox.incidents import STEP_OVER
 from apps.requests.enums import Priority, RequestEvent
+from apps.requests.selectors.carried import Versions
 from apps.requests.selectors.clock_sentences import OF_CLOCKS, priority_changed
 from apps.requests.selectors.guard_words import why_not
 from apps.sla.targets import SlaPolicy
@@ -25,7 +26,8 @@ class Words:
     """The names a history needs: people by id, the workflow the request runs on (its version says what stages, steps
     and outcomes are called), and those of its child runs by the run's number. `approvals` are the numbers of the child
     runs that approvals belong to, `skipped` the levels that were skipped, by the id of their row; `fields` the labels
-    of the forms' fields; `internally` whether the reader may know of teams' own targets.
+    of the forms' fields; `internally` whether the reader may know of teams' own targets; `versions` what those are
+    called that clocks were carried over to.
     """
 
     names: Mapping[int, str] = field(default_factory=dict)
@@ -36,6 +38,7 @@ class Words:
     fields: Mapping[str, str] = field(default_factory=dict)
     sla: SlaPolicy | None = None
     internally: bool = True
+    versions: Versions = field(default_factory=Versions)
 
     def actor(self, actor: str) -> str:
         """A person's name, or the product's own for what it did by itself."""

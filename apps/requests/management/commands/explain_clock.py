@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from apps.core.text import text_problem
 from apps.requests.enums import RequestStatus
 from apps.requests.models import Request
 from apps.requests.selectors.clocks import Explained, calendars_of, explained_clocks, why_of
+from apps.requests.selectors.moves import Moved, moves_of
 from apps.sla.enums import ClockStatus
 
 MOST_SHOWN = 200
@@ -33,16 +35,18 @@ class Command(BaseCommand):
         clocks = explained_clocks(request)
         if not clocks:
             self.stdout.write(_why_none(request))
-        for one in clocks:
-            self._explain(one, zone, most=None if options["all"] else MOST_SHOWN)
+        for one, moves in zip(clocks, moves_of(request, clocks), strict=True):
+            self._explain(one, moves, zone, most=None if options["all"] else MOST_SHOWN)
 
-    def _explain(self, one: Explained, zone: ZoneInfo, *, most: int | None) -> None:
+    def _explain(self, one: Explained, moves: Sequence[Moved], zone: ZoneInfo, *, most: int | None) -> None:
         reading = one.reading
         self.stdout.write("")
         due = f", due {_when(reading.due_at, zone)}" if reading.due_at else ""
         self.stdout.write(f"{one.target.name or one.target.id} ({one.target.metric}): {_state(reading.status)}{due}")
         used = f"{_duration(reading.elapsed)} of {_duration(reading.state.allowed)} used up"
         self.stdout.write(f"  {used}, by the policy {one.clock.policy.key} version {one.clock.policy.n}")
+        for move in moves:
+            self.stdout.write(f"  > {_when(move.event.at, zone)}  {move.sentence}")
         versions = calendars_of([one])
         shown = reading.intervals if most is None else reading.intervals[-most:]
         if left := len(reading.intervals) - len(shown):
