@@ -15,8 +15,12 @@ from apps.accounts.zones import zone_of
 from apps.approvals.links import link_path
 from apps.approvals.models import Seat
 from apps.notifications.models import Notification
-from apps.outbox.models import Note
-from apps.requests.models import CatalogItem
+from apps.outbox.models import Event, Note
+from apps.requests.models import CatalogItem, Request
+from apps.requests.selectors.clock_sentences import measured
+from apps.requests.selectors.progress import workflow_of
+from apps.requests.selectors.sentences import Words
+from apps.sla.selectors import policy_of
 
 SUBJECTS: Mapping[str, str] = {
     "submitted": "{number} was submitted: {title}",
@@ -30,12 +34,13 @@ SUBJECTS: Mapping[str, str] = {
     "task": "Please work on {number}: {title}",
     "approval": "Please decide on {number}: {title}",
     "approval_reminder": "Your answer on {number} is still missing: {title}",
-    "sla_warned": "{number} is running out of time: {title}",
-    "sla_breached": "{number} is overdue: {title}",
+    "sla_warned": "{number} is running out of time for {target}: {title}",
+    "sla_breached": "{number} is overdue for {target}: {title}",
     "incident": "{number} needs an operator: {title}",
     "deputy": "{deputy} answers approvals for {principal} from {start} to {end}",
     "deputy_ended": "{deputy} no longer answers approvals for {principal}",
 }
+OF_CLOCKS = frozenset({"sla_warned", "sla_breached"})
 ASKS = frozenset({"approval", "approval_reminder"})
 
 
@@ -82,7 +87,15 @@ def subject_of(notification: Notification) -> str:
     if notification.delegation:
         return _of_delegation(notification, notification.delegation)
     request = notification.event.stream.request
-    return SUBJECTS[notification.kind].format(number=request.number, title=" ".join(request.title.split()))
+    target = _target_of(notification.event, request) if notification.kind in OF_CLOCKS else ""
+    title = " ".join(request.title.split())
+    return SUBJECTS[notification.kind].format(number=request.number, title=title, target=target)
+
+
+def _target_of(event: Event, request: Request) -> str:
+    """What the clock of the event measures, as the history calls it; of cached versions, so without a statement."""
+    policy = request.pins.get("sla")
+    return measured(event.data, Words(workflow=workflow_of(request), sla=policy_of(policy) if policy else None))
 
 
 def _of_delegation(notification: Notification, delegation: Delegation) -> str:

@@ -59,6 +59,11 @@ def measured_by(target: Target) -> str:
     return METRICS[target.metric].format(target.of)
 
 
+def name_of(target: Target) -> str:
+    """The target's own name, else what it measures."""
+    return target.name or measured_by(target)
+
+
 def changes_words(target: Target) -> tuple[str, ...]:
     """What other events than the metric's do to its clock: "begins anew at comment.added if event.internal"."""
     usual = defaults(target.metric, target.of, pauses=True)

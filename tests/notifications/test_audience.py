@@ -12,7 +12,7 @@ from apps.approvals.models import Approval
 from apps.core import clock
 from apps.notifications.audience import PERSON_KINDS
 from apps.notifications.models import Notification
-from apps.notifications.render import SUBJECTS, render
+from apps.notifications.render import SUBJECTS, render, subject_of
 from apps.notifications.selectors import notifications_of, unread_count
 from apps.notifications.services import mark_read
 from apps.outbox.models import Delivery, Event
@@ -127,12 +127,16 @@ def test_a_warning_and_a_breach_are_told_to_the_assignee_and_the_lead(world):
     request = at_work(world)
     run_sweeps(request.submitted_at + timedelta(days=1))
     assert told("sla_breached") == ["lead", "worker"]
+    request_named = f"{request.number} is overdue for the solution: Please"
+    assert {subject_of(one) for one in Notification.objects.filter(kind="sla_breached")} == {request_named}
 
 
 def test_a_warning_that_concerns_nobody_yet_is_told_to_the_administrators(world):
     request = make_request(world.item, world.requester)
     run_sweeps(request.submitted_at + timedelta(minutes=31))
     assert told("sla_warned") == ["administrator"]
+    (one,) = Notification.objects.filter(kind="sla_warned")
+    assert subject_of(one) == f"{request.number} is running out of time for the first response: Please"
 
 
 def test_an_incident_is_told_to_the_administrators(world):
@@ -177,7 +181,7 @@ def test_a_person_who_left_is_not_told(world):
 
 def test_every_kind_has_words_that_name_the_request(world):
     request = make_request(world.item, world.requester, title="{oops} %s")
-    event = Event.objects.filter(stream_id=request.pk).first()
+    event = Event.objects.filter(stream_id=request.pk, type="sla.started").first()
     for kind in set(SUBJECTS) - set(PERSON_KINDS.values()):
         words = render(Notification(user=world.requester, event=event, kind=kind, at=event.at))
         assert words.subject.endswith(": {oops} %s")

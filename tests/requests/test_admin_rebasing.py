@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.test import Client
 
@@ -55,12 +57,13 @@ def test_what_would_begin_and_what_cannot_be_measured_are_listed(world):
     Request.objects.filter(pk=broken.pk).update(pins={**broken.pins, "calendars": {"office": 999_999}})
     make_calendar()
     durations = {level: {"business_seconds": 9000} for level in LEVELS}
-    policy("standard", resolution(), resolution(id="new", calendar="office", durations=durations))
+    policy("standard", resolution(), resolution(id="new", name="Back in stock", calendar="office", durations=durations))
     client, _ = admin_client()
     client.post(f"{ASK}?policy=standard", {"mode": "retroactive"})
     page = text_of(client, f"/admin/requests/rebasing/{Rebasing.objects.get().pk}/change/")
     assert "0 of 2 clocks move, 1 begin, 0 would now be breached, 0 no longer; 0 waits and deadlines move." in page
     assert "would begin" in page
+    assert f"{sound.number} Back in stock" in re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
     assert "1 request cannot be measured by the new version." in page
     assert "Applied, it would stay on its version, with an incident." in page
     assert "CalendarVersion matching query does not exist." in page

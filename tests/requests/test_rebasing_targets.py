@@ -96,7 +96,15 @@ def test_the_look_shows_the_clocks_that_would_begin_and_moves_nothing(world, req
     due = request_.submitted_at + 2 * HOUR
     assert (shown.clocks, shown.moved, shown.breached) == (1, (), 1)
     assert shown.begun == (
-        Moved(number=request_.number, target="answer", status=None, due_at=None, new_status="breached", new_due_at=due),
+        Moved(
+            number=request_.number,
+            target="answer",
+            name="first response",
+            status=None,
+            due_at=None,
+            new_status="breached",
+            new_due_at=due,
+        ),
     )
     assert preview(Rebase(policy=newest), now=clock.now()).begun == ()
     row = ask_rebase(rebase_to_policy("standard", retroactive=True), actor=world.administrator)

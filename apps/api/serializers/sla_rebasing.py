@@ -15,6 +15,7 @@ STATUSES = [status.value for status in ClockStatus]
 class MovedClockSerializer(serializers.Serializer[Any]):
     number = serializers.CharField()
     target = serializers.CharField()
+    name = serializers.CharField(default="", help_text="What the target is called; empty of looks before there was one")
     status = serializers.ChoiceField(choices=STATUSES, allow_null=True, help_text="null: the clock would begin")
     due_at = serializers.CharField(allow_null=True)
     new_status = serializers.ChoiceField(choices=STATUSES)

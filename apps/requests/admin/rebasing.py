@@ -144,7 +144,7 @@ def _named(request: HttpRequest) -> tuple[str, str]:
 def _cells(one: Mapping[str, Any]) -> Sequence[object]:
     status = ClockStatus(one["status"]).label if one["status"] else "would begin"
     states = (status, ClockStatus(one["new_status"]).label)
-    return one["number"], one["target"], _when(one["due_at"]), _when(one["new_due_at"]), *states
+    return one["number"], one.get("name") or one["target"], _when(one["due_at"]), _when(one["new_due_at"]), *states
 
 
 def _when(instant: str | None) -> str:

@@ -25,7 +25,7 @@ from apps.requests.selectors.visibility import readable_clocks
 from apps.sla.clock import ClockEvent
 from apps.sla.enums import ClockStatus
 from apps.sla.models import SlaClock
-from apps.sla.words import duration_words, length_words, measured_by
+from apps.sla.words import duration_words, length_words, name_of
 
 MOST_SEATS = 500
 ASKING = (ApprovalEvent.LEVEL_OPENED, ApprovalEvent.ASKED)
@@ -189,7 +189,7 @@ def _due(clocks: Sequence[Explained], events: Sequence[Event], names: Names) -> 
 
 def _why_due(one: Explained, calendar: CalendarVersion | None, names: Names) -> Iterator[str]:
     state, policy = one.reading.state, one.clock.policy
-    name = one.target.name or measured_by(one.target)
+    name = name_of(one.target)
     due = ""
     if one.reading.due_at and state.is_live:
         due = f"; {'due' if one.reading.due_at > one.until else 'it was due'} {names.when(one.reading.due_at)}"

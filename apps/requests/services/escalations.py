@@ -19,6 +19,7 @@ from apps.requests.services.writing import Write, begin_write
 from apps.sla.models import SlaClock
 from apps.sla.selectors import target_of
 from apps.sla.targets import Escalation
+from apps.sla.words import name_of
 from apps.workflows.engine import effects
 
 Json = Mapping[str, Any]
@@ -60,7 +61,7 @@ class Due:
 
 
 def _notify(write: Write, due: Due) -> None:
-    text = due.escalation.settings.get("text") or f"The target {due.clock.target} needs attention."
+    text = due.escalation.settings.get("text") or f"The time for “{name_of(target_of(due.clock))}” runs out."
     readers = sorted({pk for rule in due.escalation.to for pk in _people(write, rule)})
     if not readers:
         raise NotDone("it names nobody active.")

@@ -22,10 +22,11 @@ from apps.requests.services.rebasing_timers import OpenTimers
 from apps.requests.services.writing import context_of, newest_of, untold_holder
 from apps.sla import clock
 from apps.sla.anew import begins_clocks, measured_anew, newly_begun
-from apps.sla.clock import ClockEvent, ClockState, Context
+from apps.sla.clock import ClockEvent, ClockState, Context, Target
 from apps.sla.models import SlaClock
 from apps.sla.selectors import CALENDARS, policy_of, target_of, unstopped
 from apps.sla.stored import state_of
+from apps.sla.words import name_of
 
 CHUNK = 200
 OF_THE_MOMENT = (SoftTimeLimitExceeded, DatabaseError)
@@ -33,10 +34,11 @@ OF_THE_MOMENT = (SoftTimeLimitExceeded, DatabaseError)
 
 @dataclass(frozen=True, kw_only=True)
 class Moved:
-    """A clock that the rebase would move; without a `status` one that would begin."""
+    """A clock that the rebase would move, with what its target is called; without a `status` one that would begin."""
 
     number: str
     target: str
+    name: str
     status: str | None
     due_at: datetime | None
     new_status: str
@@ -161,9 +163,9 @@ class _Known:
             before, _ = clock.check(state_of(row), target_of(row), CALENDARS, event.at)
             state = then(row.target, measured_anew(row, after, event, past)[0])
             if (before.status, before.due_at) != (state.status, state.due_at):
-                moved.append(_line(request, row.target, before, state))
+                moved.append(_line(request, target_of(row), before, state))
         begun = newly_begun(after, event, past, rows) if past is not None and begins_clocks(event) else ()
-        started = [_line(request, target.id, None, then(target.id, state)) for target, state in begun]
+        started = [_line(request, target, None, then(target.id, state)) for target, state in begun]
         return tuple(moved), tuple(started)
 
     def _then(self, request: Request, after: Context, at: datetime) -> Callable[[str, ClockState], ClockState]:
@@ -184,10 +186,11 @@ class _Known:
         return then
 
 
-def _line(request: Request, target: str, before: ClockState | None, after: ClockState) -> Moved:
+def _line(request: Request, target: Target, before: ClockState | None, after: ClockState) -> Moved:
     return Moved(
         number=request.number,
-        target=target,
+        target=target.id,
+        name=name_of(target),
         status=before.status if before else None,
         due_at=before.due_at if before else None,
         new_status=after.status,
