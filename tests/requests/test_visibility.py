@@ -6,8 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from apps.approvals.models import Approval
+from apps.core import clock
+from apps.outbox.publish import SYSTEM, NewEvent, lock_streams, publish
 from apps.outbox.relay import run_relay
 from apps.requests.models import Request
 from apps.requests.selectors import feed_for, history_of, readable_clocks, readable_events
@@ -61,6 +64,15 @@ def test_the_requester_reads_of_the_targets_that_were_promised_and_of_what_an_es
     said = " ".join(f"{line.what} {line.note}" for line in history_of(late, reader=world.requester))
     assert "raised the priority from medium to high" in said
     assert [word for word in ("nearly due", "IT's part", "escalated", "sent a message") if word in said] == []
+
+
+def test_an_event_from_before_they_were_marked_is_internal_by_the_policy(world, late):
+    data = {"clock": 1, "target": "own", "metric": "resolution", "percent": 50}
+    with transaction.atomic():
+        stream = lock_streams([late.pk])[0]
+        publish({stream: [NewEvent(type="sla.warned", actor=SYSTEM, at=clock.now(), data=data)]})
+    assert ("sla.warned", "own") not in kinds(readable_events(late, reader=world.requester))
+    assert kinds(readable_events(late, reader=world.lead))[-1] == ("sla.warned", "own")
 
 
 def test_who_works_on_it_leads_it_or_audits_reads_all_of_it(world, late):

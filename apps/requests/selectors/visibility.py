@@ -17,6 +17,7 @@ from apps.requests.models import Request, RequestParticipant
 from apps.requests.policies import Act, sees_everything
 from apps.sla.enums import SlaEvent
 from apps.sla.models import SlaClock
+from apps.sla.selectors import policy_of
 
 OF_OWN_TARGETS = [kind for kind in SlaEvent if kind not in (SlaEvent.ESCALATED, SlaEvent.REBASED)]
 INTERNAL = (
@@ -57,9 +58,19 @@ def reads_internally(user: User, request: Request) -> bool:
 
 
 def readable_events(request: Request, *, reader: User) -> QuerySet[Event]:
-    """The request's events in order, internal ones only for who may read them."""
+    """The request's events in order, internal ones only for who may read them.
+
+    Earlier events do not say that they are of a team's own target; the policy in force does.
+    """
     events = Event.objects.filter(stream_id=request.pk).order_by("seq")
-    return events if reads_internally(reader, request) else events.filter(~INTERNAL)
+    if reads_internally(reader, request):
+        return events
+    return events.filter(~INTERNAL & ~Q(type__in=OF_OWN_TARGETS, data__target__in=_own_targets(request)))
+
+
+def _own_targets(request: Request) -> list[str]:
+    policy = request.pins.get("sla")
+    return [target.id for target in policy_of(policy).targets if target.team] if policy else []
 
 
 def readable_clocks(request: Request, *, reader: User | None) -> QuerySet[SlaClock]:
