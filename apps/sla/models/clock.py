@@ -16,9 +16,9 @@ class SlaClock(models.Model):
     """The stored reading of one target: a cache of the replay in `sla/clock`, and what the sweep looks at.
 
     `calendar` and `priority` are those it counts by now, `allowed` and `elapsed` are seconds as it counts them.
-    `team` is the key of the team whose own target (OLA) it keeps, of which only those who work on the request read; it is
-    empty where it is the service's. `reached` is whether it stopped because what it measures came to pass, in time or
-    late.
+    `team` is the key of the team whose own target (OLA) it keeps, which only those who work on the request read of; it
+    is empty where it is the service's. `reached` is whether it stopped because what it measures came to pass, in time
+    or late.
     """
 
     stream = models.ForeignKey(Stream, on_delete=models.PROTECT, related_name="clocks")
