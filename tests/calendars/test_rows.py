@@ -28,6 +28,7 @@ def pair(low: str, high: str) -> list[str]:
     return [low, high]
 
 
+ONE_DAY = {"2026-07-01": [["09:00", "17:00"]]}
 RIGHT = {
     "Lord Howe moves by half an hour: a night is half an hour shorter": row(
         "between",
@@ -213,6 +214,59 @@ RIGHT = {
         start="2026-03-02T00:00:00Z",
         end="2026-03-03T12:00:00Z",
         expected_s=27_000,
+    ),
+    "a break after the midnight of its night": row(
+        "between",
+        week={"mon": [["22:00", "26:00"]]},
+        breaks={"mon": [["24:30", "25:00"]]},
+        start="2026-03-02T00:00:00Z",
+        end="2026-03-03T12:00:00Z",
+        expected_s=3.5 * 3600,
+    ),
+    "a window after the midnight of its date": row(
+        "next_open", week={"mon": [["25:00", "26:00"]]}, start="2026-03-02T00:00:00Z", expected="2026-03-03T01:00:00Z"
+    ),
+    "what opens on one date only opens then": row(
+        "next_open", week={}, date_overrides=ONE_DAY, start="2026-06-01T00:00:00Z", expected="2026-07-01T09:00:00Z"
+    ),
+    "and was open until then": row(
+        "prev_open", week={}, date_overrides=ONE_DAY, start="2026-07-03T00:00:00Z", expected="2026-07-01T17:00:00Z"
+    ),
+    "all the hours there are suffice": row(
+        "add",
+        week={},
+        date_overrides=ONE_DAY,
+        start="2026-06-01T00:00:00Z",
+        duration_s=8 * 3600,
+        expected="2026-07-01T17:00:00Z",
+    ),
+    "backwards too": row(
+        "add",
+        week={},
+        date_overrides=ONE_DAY,
+        start="2026-07-03T00:00:00Z",
+        duration_s=-8 * 3600,
+        expected="2026-07-01T09:00:00Z",
+    ),
+    "the one business day there is": row(
+        "add_days",
+        week={},
+        date_overrides=ONE_DAY,
+        start="2026-06-01T08:00:00Z",
+        days=1,
+        expected="2026-07-01T09:00:00Z",
+    ),
+    "a business day that lands in a pause goes on after it": row(
+        "add_days",
+        pauses=[pair("2026-03-03T09:00:00Z", "2026-03-03T12:00:00Z")],
+        start="2026-03-02T10:00:00Z",
+        days=1,
+        expected="2026-03-03T12:00:00Z",
+    ),
+    "stretches may be told as what is expected": row(
+        "open_intervals",
+        start="2026-03-02T00:00:00Z",
+        expected=[pair("2026-03-02T09:00:00Z", "2026-03-02T17:00:00Z")],
     ),
     "backwards over a weekend": row(
         "add",

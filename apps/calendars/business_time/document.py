@@ -104,28 +104,28 @@ class _Reader:
                 self._problem(f"week.{day}", "Runs into the first window of the next day: they overlap.")
         return week
 
-    def _windows(self, key: str, value: object, *, nights: bool = True) -> Windows:
+    def _windows(self, key: str, value: object, *, breaks: bool = False) -> Windows:
         if not isinstance(value, list | tuple) or len(value) > MOST_ENTRIES:
             self._problem(key, "Must be a list of windows such as “09:00-17:00”.")
             return ()
-        windows = sorted(window for text in value if (window := self._window(key, text, nights=nights)))
+        windows = sorted(window for text in value if (window := self._window(key, text, breaks=breaks)))
         if self.strict and any(window.end > following.start for window, following in pairwise(windows)):
             self._problem(key, "These windows overlap.")
         return tuple(windows)
 
-    def _window(self, key: str, text: object, *, nights: bool) -> Window | None:
-        """A window; one that ends before it starts runs into the next day (`nights`), for breaks it is inverted.
+    def _window(self, key: str, text: object, *, breaks: bool) -> Window | None:
+        """A window; one that ends before it starts runs into the next day. An end at 00:00 is the midnight after.
 
-        An end at 00:00 is the midnight after the date.
+        Strictly a break that ends before it starts is inverted, and only breaks begin after midnight ("24:30-25:00").
         """
         parts = text.split("-") if isinstance(text, str) else []
         start, end = (clock_seconds(part) for part in parts) if len(parts) == 2 else (None, None)
         if start is None or end is None:
             self._problem(key, f"“{str(text)[:40]}” is no window such as “09:00-17:00”.")
             return None
-        if start < DAY and (end == 0 or (nights and end < start)):
+        if start < DAY and (end == 0 or (end < start and not (breaks and self.strict))):
             end += DAY
-        if not start < end <= start + DAY or (nights and start >= DAY):
+        if not start < end <= start + DAY or (start >= DAY and self.strict and not breaks):
             self._problem(key, f"“{text}” ends before it starts, or is longer than a day.")
             return None
         return Window(start=start, end=end)
@@ -149,20 +149,19 @@ class _Reader:
                 found.append((day, name))
         return tuple(sorted(found))
 
-    def _dated(self, field_name: str, value: object, *, nights: bool = True) -> Dated:
+    def _dated(self, field_name: str, value: object, *, breaks: bool = False) -> Dated:
         found = []
         for key, windows in self._mapping(field_name, value).items():
             day = self._date(field_name, key)
             if day:
-                found.append((day, self._windows(f"{field_name}.{_name(key)}", windows, nights=nights)))
+                found.append((day, self._windows(f"{field_name}.{_name(key)}", windows, breaks=breaks)))
         return tuple(sorted(found))
 
     def _breaks(self, value: object) -> tuple[tuple[Windows, ...], Dated]:
         given = self._mapping("breaks", value)
-        nights = not self.strict
-        weekly = tuple(self._windows(f"breaks.{day}", given.get(day, []), nights=nights) for day in WEEKDAYS)
+        weekly = tuple(self._windows(f"breaks.{day}", given.get(day, []), breaks=True) for day in WEEKDAYS)
         dated = {key: windows for key, windows in given.items() if key not in WEEKDAYS}
-        return weekly, self._dated("breaks", dated, nights=nights)
+        return weekly, self._dated("breaks", dated, breaks=True)
 
     def _opens(self, hours: Hours) -> None:
         """Refuse a calendar that is closed for a year: one without a week, or with holidays all year round."""
@@ -176,7 +175,7 @@ class _Reader:
         for day in days:
             if FIRST_DAY <= day <= LAST_DAY:
                 midnight = wall_micros(line.zone, day.toordinal(), 0)
-                spine, position = line.reaching(midnight, 0)
+                spine, position = line.reaching(midnight, 0, closing=False)
                 if spine.last_at(position) - midnight > 366 * DAY * SECOND:
                     self._problem("holidays", f"The calendar does not open for a year from {day}.")
                     return

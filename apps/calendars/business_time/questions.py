@@ -57,7 +57,7 @@ class Calendar:
 def add(calendar: Calendar, instant: datetime, seconds: float) -> datetime:
     """The instant at which `seconds` open seconds have passed since `instant` (negative: counted backwards)."""
     at, amount = to_micros(instant), to_amount(seconds)
-    spine, position = calendar.line.reaching(at, amount)
+    spine, position = calendar.line.reaching(at, amount, closing=amount > 0)
     return to_instant(spine.first_at(position) if amount > 0 else spine.last_at(position))
 
 
@@ -104,7 +104,7 @@ def previous_open(calendar: Calendar, instant: datetime) -> datetime:
 
     What counts is the time just before the instant: a closing is its own answer, an opening is not.
     """
-    spine, position = calendar.line.reaching(to_micros(instant), 0)
+    spine, position = calendar.line.reaching(to_micros(instant), 0, closing=True)
     return to_instant(spine.first_at(position))
 
 

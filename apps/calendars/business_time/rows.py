@@ -263,7 +263,8 @@ def _or_never(calendar: Calendar, start: datetime, found: Callable[[], datetime]
 
 
 def _add_days(row: Row, calendar: Calendar) -> datetime:
-    return bt.add_days(calendar, _start(row), whole(field(row, "days"), "days"))
+    found = bt.add_days(calendar, _start(row), whole(field(row, "days"), "days"))
+    return _paused(row, calendar).add(found, 0)
 
 
 def _wall_to_instant(row: Row, calendar: Calendar) -> datetime:
@@ -280,7 +281,8 @@ def _open_intervals(row: Row, calendar: Calendar) -> tuple[tuple[datetime, datet
     if row.get("end") is not None:
         end = instant(row["end"], "end")
     else:
-        ends = [high for _, high in stretches(field(row, "expected_intervals"), "expected_intervals")]
+        stated = _stated(row) if isinstance(_stated(row), list) else field(row, "expected_intervals")
+        ends = [high for _, high in stretches(stated, "expected_intervals")]
         end = to_instant(max(map(to_micros, [start, *ends]))) + LOOK
     return _paused(row, calendar).open_intervals(start, end)
 

@@ -119,12 +119,16 @@ class Timeline:
         spine = self.covering(high)
         return spine if spine.bases[0] <= low else self.covering(low)
 
-    def reaching(self, at: int, amount: int) -> tuple[Spine, int]:
-        """The spine, grown until the position `amount` on from `at` lies inside it, and that position."""
+    def reaching(self, at: int, amount: int, *, closing: bool) -> tuple[Spine, int]:
+        """The spine, grown until the position `amount` on from `at` lies inside it, and that position.
+
+        At the end of a window its closing is asked for (`closing`, by `first_at`), else the next opening (`last_at`).
+        """
         spine = self.covering(at)
+        least = 1 if closing else 0
         position = spine.position(at) + amount
-        while not 0 < position < spine.opened[-1]:
-            spine = self._grown(spine, backwards=position <= 0)
+        while not least <= position < spine.opened[-1] + least:
+            spine = self._grown(spine, backwards=position < least)
             position = spine.position(at) + amount
         return spine, position
 
