@@ -8,7 +8,7 @@ from typing import Any
 from apps.outbox.models import Event
 from apps.requests.event_fields import ADDED, FIELDS, Field, Fields
 
-KINDS = {bool: "bool", int: "int", str: "string", list: "list", dict: "map", type(None): "null"}
+KINDS = {bool: "bool", int: "int", float: "double", str: "string", list: "list", dict: "map", type(None): "null"}
 
 
 class Watch:

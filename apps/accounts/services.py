@@ -134,7 +134,7 @@ def set_lead(team: Team, *, lead: User | None, actor: User) -> None:
     team.lead = lead
     team.save(update_fields=["lead"])
     if before != lead:
-        for person in filter(None, (before, lead)):
+        for person in sorted(filter(None, (before, lead)), key=lambda one: one.pk):  # locked in one order
             tell_access_changed(person, actor=actor)
 
 

@@ -93,7 +93,8 @@ def publish_calendar(
 
     The holidays of a `country` (ISO code, "" for none) are added to those of the document, from the first year it names
     one of them; only the others become the calendar's own. Without a country or a name it keeps those it has, at first
-    none and its key. Where all that is what the newest version and the calendar say, nothing changes. Raises
+    none and its key. Where that is the newest version with its country and name, nothing changes, nor do edits that are
+    not frozen yet. Raises
     InvalidInput by field of the document; then nothing changed.
     """
     calendar = BusinessCalendar.objects.select_for_update().filter(key=key).first() or BusinessCalendar(key=key)

@@ -57,9 +57,14 @@ def _named(event: Event, request: Request) -> list[User]:
 
 
 def _responsible(event: Event, request: Request) -> list[User]:
-    """The assignee and the team's lead; without either the administrators: a breach is never told to nobody."""
-    lead = request.team.lead_id if request.team else None
-    found = people_of_principals(f"user:{pk}" for pk in {request.assignee_id, lead} if pk)
+    """The assignee and the team's lead; without either the administrators: a breach is never told to nobody.
+
+    Of a team's own target those who asked are not told, who may not read of it.
+    """
+    lead, assignee = request.team.lead_id if request.team else None, request.assignee_id
+    if event.data.get("internal") and assignee in (request.requester_id, request.requested_for_id):
+        assignee = None
+    found = people_of_principals(f"user:{pk}" for pk in {assignee, lead} if pk)
     return found or _administrators(event, request)
 
 

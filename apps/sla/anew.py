@@ -54,18 +54,18 @@ def newly_begun(
     latest of each target, live, met or breached.
 
     `rows` are all clocks of the request as they were before. One that had stopped is left alone, whatever it would be
-    by the new rules, so none comes in its place. Raises as `measured_anew`.
+    by the new rules; one that by the new rules still runs begins beside it. Raises as `measured_anew`.
     """
     assert context.policy is not None
     known = list(rows)
     live = {row.target for row in known if row.stopped_at is None}
-    kept = {(row.target, row.started_at) for row in known if row.status != ClockStatus.VOID}
+    kept = {row.target for row in known if row.stopped_at is not None and row.status != ClockStatus.VOID}
     found = []
     for target in policy_of(context.policy).targets:
         state = state_told(target, past, event.at) if target.id not in live else None
         if state is None or state.status == ClockStatus.VOID:
             continue
-        if state.is_live or (target.id, state.started_at) not in kept:
+        if state.is_live or target.id not in kept:
             found.append((target, state))
     return found
 

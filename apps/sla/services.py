@@ -116,10 +116,10 @@ class Clocks:
         new = newly_begun(self.context, event, past, self._all()) if past and begins_clocks(event) else []
         for row in self.moving():
             state, crossings, dropped = measured_anew(row, self.context, event, past)
+            if not dropped:
+                carry_over(row, self.context.policy)  # before anything is told, which may be internal by now
             told += crossings_of(row, crossings)
             told += ended(row, state, event.at)
-            if not dropped:
-                carry_over(row, self.context.policy)
             store(row, state, anew=past is not None and not dropped)
             self._mark([row])
         rows = [begun(self.stream, target, state, policy=self.context.policy) for target, state in new]

@@ -19,7 +19,7 @@ COLUMNS = (
     "reached", "open_items",
 )  # fmt: skip
 LISTS = ("warned", "escalated", "paused_by")
-SAVED = [*COLUMNS, *LISTS, "calendar_id", "policy_id", "team", "status"]
+SAVED = [*COLUMNS, *LISTS, "calendar_id", "policy_id", "metric", "team", "started_at", "status"]
 UPDATED = [name.removesuffix("_id") for name in SAVED]
 
 
@@ -73,7 +73,8 @@ def begun(stream: Stream, target: Target, state: ClockState, *, policy: int) -> 
 def carry_over(row: SlaClock, policy: int) -> None:
     """The row under another version of its policy, by which its target may be another team's own, or no team's."""
     row.policy_id = policy
-    row.team = target_of(row).team
+    target = target_of(row)
+    row.metric, row.team = target.metric, target.team
 
 
 def crossings_of(row: SlaClock, crossings: Sequence[Crossing]) -> list[NewEvent]:

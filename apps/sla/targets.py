@@ -28,6 +28,11 @@ class Duration:
         return self.unit in ("business", "business_days")
 
 
+def part_of(allowed: float, percent: int) -> float:
+    """So many per cent of the seconds that are allowed; 100 are all of them to the last bit."""
+    return allowed if percent == 100 else allowed * percent / 100
+
+
 @dataclass(frozen=True, kw_only=True)
 class Escalation:
     """What happens at a per cent of the time, or `after_breach` seconds (as the clock counts them).
@@ -44,7 +49,7 @@ class Escalation:
 
     def threshold(self, allowed: float) -> float:
         """The counted seconds at which it is due."""
-        return allowed * self.at / 100 if self.at is not None else allowed + (self.after_breach or 0)
+        return part_of(allowed, self.at) if self.at is not None else allowed + (self.after_breach or 0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -200,7 +200,7 @@ def test_while_nothing_is_decided_no_share_is_drawn(world: World, auditor: User)
     world.ask()
     page = as_(auditor).get("/reports/")
     assert "First response in time – nothing decided yet" in text_of(page)
-    assert "No target was reached or missed here yet." in text_of(page)
+    assert "No target of the service was reached or missed here yet." in text_of(page)
     assert set(tables_of(page.content.decode())) == {"flow", "stages", "steps"}
 
 

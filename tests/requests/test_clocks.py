@@ -58,13 +58,15 @@ def stored_equals_replay(request: Request) -> None:
             row.running_since,
             row.breached_at,
             row.reached,
+            row.started_at,
+            row.allowed,
         )
         replayed = (
             reading.status, reading.due_at, reading.next_check_at, reading.elapsed, reading.running_since,
-            reading.breached_at, reading.reached,
+            reading.breached_at, reading.reached, reading.started_at, reading.allowed,
         )  # fmt: skip
         assert stored == replayed, row.target
-        assert row.team == target_of(row).team
+        assert (row.metric, row.team) == (target_of(row).metric, target_of(row).team)
         assert (row.warned, row.paused_by) == (list(reading.warned), list(reading.paused_by))
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.calendars.business_time import add_days
+from apps.calendars.business_time import Calendar, add_days
 from apps.sla.clock import Duration, Escalation, check, replay, start
 from tests.sla.clocks import BOTH, CALENDARS, CONTEXT, HOUR, OFFICE, at, event, target, told
 
@@ -42,6 +42,29 @@ def test_the_whole_of_it_is_reached_at_one_instant() -> None:
         ("warned", 100, OPENING),
         ("escalated", None, OPENING + timedelta(minutes=10)),
     ]
+
+
+@given(microseconds=st.integers(0, 86_400_000_000))
+def test_all_of_it_is_warned_of_with_the_breach_whatever_the_fraction(microseconds: int) -> None:
+    whole = Escalation(id="whole", do="notify", at=100)
+    escalated = replace(TWO_DAYS, escalations=(whole,))
+    begun = at("05 22:00") + timedelta(microseconds=microseconds)
+    state = start(escalated, CONTEXT, CALENDARS, begun)
+    _, crossings = check(state, escalated, CALENDARS, at("12 12:00"))
+    assert [(one.kind, one.at) for one in crossings[1:]] == [
+        (kind, state.due_at) for kind in ("breached", "warned", "escalated")
+    ]
+
+
+@pytest.mark.parametrize(("begun", "due"), [("07 08:00", "09 08:00"), ("06 18:00", "09 08:00")])
+def test_days_are_those_of_the_calendar_of_whoever_has_it_from_the_start(begun: str, due: str) -> None:
+    day = target("resolution", Duration(n=1, unit="business_days"), calendar="office", follows="team")
+    week = {day: ["09:00-17:00"] for day in ("mon", "tue", "wed", "thu", "fri", "sat")}
+    saturdays = Calendar.from_document({"time_zone": "Europe/Amsterdam", "week": week})
+    submitted = told("submitted", at(begun))
+    given_to = told("owner_changed", at(begun), team="it", team_calendar=3)
+    reading = replay(day, {1: OFFICE, 3: saturdays}, [submitted, given_to], at(begun))
+    assert (reading.status, reading.due_at) == ("running", at(due))
 
 
 @pytest.mark.parametrize(

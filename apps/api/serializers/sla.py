@@ -82,7 +82,9 @@ class ClockSerializer(serializers.Serializer[Explained]):
     policy = VersionNameSerializer(source="clock.policy")
     calendar = VersionNameSerializer(source="clock.calendar", allow_null=True, help_text="Which it counts by now")
     priority = serializers.CharField(source="clock.priority")
-    status = serializers.ChoiceField(choices=ClockStatus.choices, source="clock.status")
+    status = serializers.ChoiceField(
+        choices=ClockStatus.choices, source="clock.status", help_text="As stored: a breach is noticed within seconds"
+    )
     started_at = InstantField(source="clock.started_at")
     due_at = InstantField(source="clock.due_at", allow_null=True)
     allowed = serializers.FloatField(source="clock.allowed", help_text="Seconds it may use, in the target's own time")

@@ -80,7 +80,8 @@ class RequestAdmin(ReadOnlyAdmin):
         """Of the clock that is due first; it runs down while the page is open."""
         if not request.is_timed:
             return None
-        return format_html('<span data-now="{}">{}</span>', clock.now().isoformat(), due_times.left(request.next_due))
+        left, now = due_times.left(request.next_due), clock.now().isoformat()
+        return format_html('<span data-now="{}" data-now-url="{}">{}</span>', now, reverse("portal:now"), left)
 
     @display(description="what belongs to it")
     def belonging(self, request: Request) -> str:

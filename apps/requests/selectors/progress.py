@@ -79,7 +79,7 @@ def form_asked_by(task: Task) -> Form | None:
 
 def with_next_due(requests: QuerySet[Request]) -> QuerySet[Request]:
     """Each request with `next_due`, when the first of its clocks is due, and `is_timed`, whether any is not stopped
-    yet; without a due time they stand still then. As `next_clocks`, for lists that are sorted by it.
+    yet; without a due time they stand still then. For staff lists that are sorted by it: teams' own targets count too.
     """
     clocks = SlaClock.objects.filter(UNSTOPPED, stream_id=OuterRef("pk")).order_by(F("due_at").asc(nulls_last=True))
     return requests.annotate(next_due=Subquery(clocks.values("due_at")[:1]), is_timed=Exists(clocks))

@@ -36,8 +36,6 @@ from apps.sla.models import SlaClock, SlaPolicyVersion
 from apps.sla.selectors import policy_of
 from apps.workflows.models import Timer
 
-CHUNK = 200
-
 
 @dataclass(frozen=True, kw_only=True)
 class Rebase:

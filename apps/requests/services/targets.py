@@ -5,6 +5,7 @@ Reading raises NotVisible, writing also NotPermitted. Requests that run keep the
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,7 +43,11 @@ def check_targets(document: object) -> dict[str, list[str]]:
     if problems := check_policy(document):
         return problems
     assert isinstance(document, Mapping)
-    return {**unknown_references(document), **stuck_problems(document), **condition_problems(document)}
+    problems = defaultdict[str, list[str]](list)
+    for found in (unknown_references(document), stuck_problems(document), condition_problems(document)):
+        for place, said in found.items():
+            problems[place] += said
+    return dict(problems)
 
 
 @transaction.atomic

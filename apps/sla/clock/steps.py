@@ -170,7 +170,8 @@ def _follow(
 ) -> ClockState:
     """The clock under the priority, the calendar and the holder of the request from now on; what was counted stays."""
     at, calendar, duration = event.at, context.calendar_of(target), target.durations[context.priority]
-    is_measured_anew = context.priority != state.priority or event.type == REBASED
+    begins_now = at == state.started_at  # who holds the request is told after it was submitted
+    is_measured_anew = context.priority != state.priority or event.type == REBASED or begins_now
     if is_measured_anew or calendar != state.calendar:
         found = known(target, duration, calendars, calendar)
         state = replace(

@@ -18,7 +18,7 @@ from apps.sla.clock.state import (
     ends_at_opening,
     opening,
 )  # fmt: skip
-from apps.sla.targets import Target
+from apps.sla.targets import Target, part_of
 
 
 def crossed(state: ClockState, crossing: Crossing) -> ClockState:
@@ -74,7 +74,7 @@ def _thresholds(state: ClockState, target: Target) -> Iterator[tuple[float, int,
     never = datetime.max.replace(tzinfo=UTC)
     if state.status != BREACHED:
         for percent in sorted(set(target.warn_at) - set(state.warned)):
-            yield state.allowed * percent / 100, 1, Crossing(kind=WARNED, percent=percent, at=never)
+            yield part_of(state.allowed, percent), 1, Crossing(kind=WARNED, percent=percent, at=never)
         yield state.allowed, 0, Crossing(kind=BREACHED, at=never)
     for number, escalation in enumerate(target.escalations):
         if escalation.id not in state.escalated:

@@ -12,8 +12,10 @@ const TRUSTED_SKEW_MS = 10_000;
 // are is asked again when the browser's clock has jumped: it was set, or the machine was asleep.
 const [arrival] = performance.getEntriesByType("navigation");
 const arrived = arrival ? performance.timeOrigin + arrival.responseStart : Date.now();
-let skew = skewOf(document.querySelector("[data-now]")?.dataset.now, arrived);
+const server = document.querySelector("[data-now]")?.dataset ?? {};
+let skew = skewOf(server.now, arrived);
 let seen = [Date.now(), performance.now()];
+let isUnasked = false;
 let timer = null;
 
 function skewOf(told, heard) {
@@ -28,10 +30,11 @@ function hasJumped() {
 }
 
 async function askTheServer() {
-  const url = document.documentElement.dataset.nowUrl;
-  if (!url) return;
+  isUnasked = false;
+  if (!server.nowUrl) return;
   const sent = Date.now();
-  const answer = await fetch(url, { cache: "no-store" }).catch(() => null);
+  const answer = await fetch(server.nowUrl, { cache: "no-store" }).catch(() => null);
+  isUnasked = !answer; // no network yet, as after a sleep: with the next tick
   if (!answer?.ok || answer.redirected) return;
   skew = skewOf(await answer.text(), (sent + Date.now()) / 2);
   tick();
@@ -59,7 +62,7 @@ function untilItChanges(due, now) {
 function tick() {
   window.clearTimeout(timer);
   if (document.hidden) return;
-  if (hasJumped()) askTheServer();
+  if (hasJumped() || isUnasked) askTheServer();
   const now = Date.now() + skew;
   let pause = Infinity;
   for (const one of document.querySelectorAll("[data-left]")) {
