@@ -22,7 +22,7 @@ from apps.workflows.engine.soundness.frame import Frame
 from apps.workflows.engine.soundness.model import model_of
 from apps.workflows.engine.soundness.search import Budget, search
 from apps.workflows.engine.soundness.side import apart
-from tests.engine.documents import NOW
+from tests.engine.documents import NOW, arrow, choice, document, split, task
 from tests.engine.naive_game import Game, TooLarge, Verdict
 from tests.engine.random_documents import fits, mutated, structured
 
@@ -156,3 +156,21 @@ def test_a_run_of_what_is_called_sound_comes_to_its_end(seed, nested):
         assert done.marking.tokens == ()
         (finish,) = [each for each in done.effects if isinstance(each, effects.Finish)]
         assert finish.outcome in found.outcomes
+
+
+def test_a_loop_that_leaves_tokens_behind_is_given_up_early() -> None:
+    """Each round of it looks at all that the earlier ones left: by number of markings alone it would take minutes."""
+    source = document(
+        [choice("again"), split("more"), task("left", assign={"requester": True})],
+        [
+            arrow("start", "again"),
+            arrow("again", "more", when="request.data.maybe"),
+            arrow("again", "paid", otherwise=True),
+            arrow("more", "left"),
+            arrow("more", "again"),
+            arrow("left", "paid"),
+        ],
+    )
+    space = search(Frame(model_of(compile_document(source), None)), Budget(most=400))
+    assert not space.finished
+    assert len(space.states) < 80

@@ -15,13 +15,15 @@ from apps.workflows.engine.soundness.walk import Endless, Walk, walks
 
 EVERY = 500
 WORK_PER_MARKING = 90
+FEW_MOVES = 25  # of more automatic moves in a row each looks at all tokens again: a loop that leaves tokens behind
 
 
 @dataclass(kw_only=True)
 class Budget:
     """How many markings may be looked at, over all parts of a document, and who is told of every 500.
 
-    `work` bounds what a document of few but heavy markings could cost: the tokens of every position played.
+    `work` bounds what a document of few but heavy markings could cost: the tokens of every position played, for each of
+    many automatic moves.
     """
 
     most: int
@@ -193,7 +195,7 @@ def _take(space: Space, budget: Budget, source: int, event: Event) -> None:
     try:
         for walk in walks(space.frame, before, event.trigger):
             _note(space, budget, source, event.text, walk)
-            budget.work += 1 + len(walk.tokens)
+            budget.work += 1 + len(walk.tokens) * (1 + max(0, walk.moves - FEW_MOVES) // 2)
             if budget.spent:
                 space.finished = False
                 return
