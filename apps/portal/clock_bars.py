@@ -12,8 +12,10 @@ from apps.portal.ticks import Tick, ticks_between
 from apps.requests.models import Request
 from apps.requests.selectors.clocks import WHY, Explained, calendars_of, why_of
 from apps.requests.selectors.moves import Moved, moves_of
+from apps.sla import clock
 from apps.sla.clock import Interval
 from apps.sla.enums import ClockStatus
+from apps.sla.selectors import CALENDARS
 from apps.sla.words import duration_words, length_words
 from apps.workflows.engine.definition import Definition
 
@@ -107,14 +109,18 @@ def bars_of(request: Request, explained: Sequence[Explained], workflow: Definiti
     """The bars of a request's clocks with what moved their due times; as many statements for one as for several."""
     names = {pk: f"{version.key}, version {version.n}" for pk, version in calendars_of(explained).items()}
     moves = moves_of(request, explained)
-    return [replace(bar_of(one, names, workflow), moves=moved) for one, moved in zip(explained, moves, strict=True)]
+    to_come = [clock.ahead(one.reading, one.target, CALENDARS, one.until) for one in explained]
+    bars = [bar_of(one, ahead, names, workflow) for one, ahead in zip(explained, to_come, strict=True)]
+    return [replace(bar, moves=moved) for bar, moved in zip(bars, moves, strict=True)]
 
 
-def bar_of(one: Explained, names: Mapping[int, str], workflow: Definition | None) -> Bar:
-    """The bar of one clock; `names` are those of the calendar versions it was counted by, by id."""
+def bar_of(one: Explained, to_come: Sequence[Interval], names: Mapping[int, str], workflow: Definition | None) -> Bar:
+    """The bar of one clock: its life, and what is to come until it is due; `names` are those of the calendar versions
+    it is counted by, by id.
+    """
     reading, state = one.reading, one.reading.state
     rows = [_stretch(interval, names) for interval in reading.intervals]
-    ahead = [_stretch(interval, names, counted=AHEAD) for interval in one.ahead]
+    ahead = [_stretch(interval, names, counted=AHEAD) for interval in to_come]
     start, counted = state.started_at, partial(length_words, business=one.in_business)
     end = max(reading.due_at or (rows[-1].end if rows else start), start)
     shown = [_placed(stretch, start, end) for stretch in (*rows, *ahead) if stretch.start < end]

@@ -41,8 +41,8 @@ def bar_of(*events: tuple[str, float], hours: float, **target: Any) -> Bar:
     reading = replay(parsed, CALENDARS, told, until)
     ahead = clock.ahead(reading, parsed, CALENDARS, until)
     row = SlaClock(metric=parsed.metric, target="fix", policy=SlaPolicyVersion(key="standard", n=2))
-    explained = Explained(clock=row, target=parsed, reading=reading, until=until, ahead=ahead)
-    return clock_bars.bar_of(explained, {7: "office, version 3"}, WORKFLOW)
+    explained = Explained(clock=row, target=parsed, reading=reading, until=until)
+    return clock_bars.bar_of(explained, ahead, {7: "office, version 3"}, WORKFLOW)
 
 
 def drawn(bar: Bar) -> list[tuple[str, float, float]]:

@@ -23,15 +23,12 @@ from apps.sla.selectors import CALENDARS, events_told, target_of, targets_told
 
 @dataclass(frozen=True, kw_only=True)
 class Explained:
-    """A stored clock with its target, what a replay of the events says of it at `until`, and what is to come from then
-    to its due time.
-    """
+    """A stored clock with its target, and what a replay of the events says of it at `until`."""
 
     clock: SlaClock
     target: Target
     reading: ClockReading
     until: datetime
-    ahead: tuple[Interval, ...] = ()
 
     @property
     def in_business(self) -> bool:
@@ -88,13 +85,7 @@ def explained(
     told = events_told(request.pk) if events is None else events
     moment = until or max(time.now(), told[-1].at)
     lives = _Lives(told, moment)
-    return [_explained(row, lives.of(row), moment) for row in rows]
-
-
-def _explained(row: SlaClock, reading: ClockReading, moment: datetime) -> Explained:
-    target = target_of(row)
-    ahead = clock.ahead(reading, target, CALENDARS, moment)
-    return Explained(clock=row, target=target, reading=reading, until=moment, ahead=ahead)
+    return [Explained(clock=row, target=target_of(row), reading=lives.of(row), until=moment) for row in rows]
 
 
 def calendars_of(clocks: Iterable[Explained]) -> dict[int, CalendarVersion]:

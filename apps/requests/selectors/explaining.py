@@ -180,8 +180,7 @@ def _due(clocks: Sequence[Explained], events: Sequence[Event], names: Names) -> 
     found = []
     for one in clocks:
         pk = one.reading.state.calendar
-        by_calendar = one.target.durations[one.reading.state.priority].by_calendar
-        calendar = calendars.get(pk) if pk is not None and by_calendar else None
+        calendar = calendars.get(pk) if pk is not None and one.in_business else None
         sentences = list(_why_due(one, calendar, names))
         found.append(Due(one=one, calendar=calendar, moved_by=moved_by(one, events, names), sentences=sentences))
     return found
