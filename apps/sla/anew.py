@@ -8,18 +8,13 @@ from datetime import datetime
 from apps.outbox.publish import NewEvent
 from apps.sla import clock
 from apps.sla.clock import ClockEvent, ClockState, Context, Crossing, Target
-from apps.sla.clock.context import REBASED
+from apps.sla.clock.context import is_retroactive
 from apps.sla.enums import ClockStatus, SlaEvent
 from apps.sla.models import SlaClock
 from apps.sla.selectors import CALENDARS, policy_of, state_told, target_of
 from apps.sla.stored import crossings_of, event_of, state_of
 
 ENDS = {ClockStatus.MET: SlaEvent.MET, ClockStatus.VOID: SlaEvent.VOIDED}
-
-
-def is_retroactive(event: ClockEvent) -> bool:
-    """Whether it tells of a rebase that counts from the beginning."""
-    return event.type == REBASED and bool(event.data.get("retroactive"))
 
 
 def begins_clocks(event: ClockEvent) -> bool:

@@ -11,9 +11,9 @@ from apps.core.rows import update_rows
 from apps.outbox.models import Stream
 from apps.outbox.publish import NewEvent
 from apps.sla import clock
-from apps.sla.anew import begins_clocks, ended, is_retroactive, measured_anew, newly_begun, told_of_begun
+from apps.sla.anew import begins_clocks, ended, measured_anew, newly_begun, told_of_begun
 from apps.sla.clock import ClockEvent, Context, Target
-from apps.sla.clock.context import REBASED, SUBMITTED
+from apps.sla.clock.context import REBASED, SUBMITTED, is_retroactive
 from apps.sla.enums import ClockStatus, SlaEvent
 from apps.sla.models import SlaClock
 from apps.sla.selectors import CALENDARS, events_of, events_told, policy_of, state_told, target_of, unstopped

@@ -14,9 +14,8 @@ from apps.core.text import in_brackets
 from apps.requests.models import Request
 from apps.requests.selectors.visibility import readable_clocks
 from apps.sla import clock
-from apps.sla.anew import is_retroactive
 from apps.sla.clock import ClockEvent, ClockReading, Interval, Move, Target
-from apps.sla.clock.context import REBASED
+from apps.sla.clock.context import REBASED, is_retroactive
 from apps.sla.models import SlaClock
 from apps.sla.selectors import CALENDARS, events_told, target_of, targets_told
 

@@ -14,6 +14,11 @@ OWNER_CHANGED, REBASED = "request.owner_changed", "sla.rebased"
 CONTEXT_EVENTS = frozenset({SUBMITTED, PRIORITY_CHANGED, OWNER_CHANGED, REBASED})
 
 
+def is_retroactive(event: ClockEvent) -> bool:
+    """Whether it tells of a rebase that counts from the beginning."""
+    return event.type == REBASED and bool(event.data.get("retroactive"))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Context:
     """Priority, calendars and who holds the request, as the events tell.

@@ -9,7 +9,7 @@ from functools import reduce
 from itertools import pairwise
 
 from apps.core.errors import InvalidInput
-from apps.sla.clock.context import REBASED, Context
+from apps.sla.clock.context import Context, is_retroactive
 from apps.sla.clock.intervals import Interval, Stretch, intervals_of
 from apps.sla.clock.state import RUNNING, Calendars, ClockState, elapsed_at
 from apps.sla.clock.steps import advance, begins, check, dropped, start
@@ -167,7 +167,7 @@ def _target_at(context: Context, target: Target, targets: Targets | None) -> Tar
 
 def _with_rebases(events: Sequence[ClockEvent]) -> Iterator[tuple[ClockEvent, list[ClockEvent]]]:
     """Each event with the retroactive rebases that are still to come, in order."""
-    retroactive = [n for n, event in enumerate(events) if event.type == REBASED and event.data.get("retroactive")]
+    retroactive = [n for n, event in enumerate(events) if is_retroactive(event)]
     for n, event in enumerate(events):
         yield event, [events[later] for later in retroactive if later > n]
 
